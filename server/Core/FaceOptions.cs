@@ -1,0 +1,23 @@
+namespace MeshFromFaces.Core;
+
+/// <summary>What a user may choose. <see cref="FacePipeline"/> checks it once, before any work.</summary>
+public sealed record FaceOptions
+{
+    public const int MinTextureSize = 512;
+    public const int MaxTextureSize = 8192;
+
+    /// <summary>Side of the square atlas in texels: a power of two, 512 to 8192.</summary>
+    public int TextureSize { get; init; } = 2048;
+
+    /// <summary>A name in <see cref="FacePipeline.Topologies"/>, or the path of the user's own OBJ (its <c>vt</c> are canonical UVs).</summary>
+    public string Topology { get; init; } = "mid";
+
+    /// <summary>A name in <see cref="FacePipeline.Layouts"/>; <c>dense</c> is the topology's own vertices.</summary>
+    public string Layout { get; init; } = "ibug68";
+
+    /// <summary>A name in <see cref="ModelCard.Styles"/>; null takes the model's default.</summary>
+    public string? Style { get; init; }
+
+    /// <summary>Leave out a photo that cannot be used instead of failing; the job still fails when none is left.</summary>
+    public bool SkipBadViews { get; init; }
+}
