@@ -1,0 +1,439 @@
+"""Draws heads with OpenGL (moderngl on EGL, a software rasteriser will do): lit and dressed, or unlit with an atlas.
+
+Cameras are those of design.md section 3: x_camera = R x_head + T, u = 2 f/36 X/-Z, v = -2 f/36 Y/-Z.
+"""
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import cv2
+import moderngl
+import numpy as np
+import scipy.sparse as sparse
+from scipy.ndimage import gaussian_filter
+
+from . import shaders
+from .canonical import Canonical
+from .heads import SENSOR_MM, Head, turn
+from .ict import RENDERED_VERTICES, SCLERA
+from .skin import ATLAS_SIZE, Skin
+from .surface import SKIN_VERTICES, fit_sphere
+
+BODY_VERTICES = 11248  # face, then the back of the head, neck and shoulders
+SUPERSAMPLING = 2
+SHADOW_SIZE = 384
+LIGHTS = 3
+DEPTH_BIAS = 0.0015  # m; a query this far behind the drawn surface still counts as seen
+AO_DIRECTIONS, AO_SIZE = 160, 256
+INSIDE_TINTS = {"mouth_socket": (0.22, 0.05, 0.05, 0.15), "eye_sockets": (0.3, 0.1, 0.08, 0.3),
+                "gums": (0.42, 0.12, 0.12, 0.5), "teeth": (0.78, 0.72, 0.6, 0.4)}
+
+
+@dataclass
+class Shell:
+    """Hair or cloth lifted off the body (edge, lift [BODY_VERTICES]) or off a mesh of its own."""
+
+    edge: np.ndarray  # [n] m, signed distance inside the outline
+    lift: np.ndarray  # [n] m
+    tint: np.ndarray  # [3] linear
+    second: np.ndarray  # [3] linear, a broad variation of it
+    strands: np.ndarray  # [3, 3] from head space to the noise's unit cube
+    layers: int = 1
+    cut: float = 0.6  # how sparse the outermost layer is
+    fringe: float = 0.01  # m, raggedness of the outline
+    fuzz: float = 1.0  # bump of the normals
+    gloss: float = 0.1
+    pattern: float = 0.0  # stripes per metre
+    droop: np.ndarray = field(default_factory=lambda: np.zeros(3))  # head space
+    mesh: tuple | None = None  # vertices [n, 3], normals [n, 3], triangles [m, 3] when not on the body
+    hides: bool = True  # counts as an occluder of the queries
+
+
+@dataclass
+class Solid:
+    """Any other thing, by vertex: position, normal, linear tint [n, 3], (gloss, grain) [n, 2], triangles [m, 3]."""
+
+    position: np.ndarray
+    normal: np.ndarray
+    tint: np.ndarray
+    finish: np.ndarray
+    triangles: np.ndarray
+
+
+@dataclass
+class Scene:
+    """All that is seen but the head's own shape."""
+
+    skin: Skin
+    tone: np.ndarray  # [3] linear, the colour the atlas's mean becomes
+    tone_power: np.ndarray = field(default_factory=lambda: np.array([0.9, 1.0, 1.05]))
+    keep_chroma: float = 1.0  # of the atlas; 0 recolours its luminance alone
+    gloss: float = 0.12
+    lipstick: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    hair: np.ndarray = field(default_factory=lambda: np.zeros(4))  # painted on the skin: linear colour, density
+    hair_edge: np.ndarray | None = None  # [BODY_VERTICES] m
+    beard: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    beard_edge: np.ndarray | None = None
+    strands: np.ndarray = field(default_factory=lambda: np.eye(3) * 20)
+    beard_strands: np.ndarray = field(default_factory=lambda: np.eye(3) * 25)
+    iris: np.ndarray = field(default_factory=lambda: np.array([0.12, 0.07, 0.04]))
+    white: np.ndarray = field(default_factory=lambda: np.array([0.72, 0.68, 0.64]))
+    iris_radius: float = 0.0063
+    pupil_radius: float = 0.0022
+    shells: list[Shell] = field(default_factory=list)
+    solids: list[Solid] = field(default_factory=list)  # occlude
+    lenses: list[Solid] = field(default_factory=list)  # do not
+    lens: np.ndarray = field(default_factory=lambda: np.array([0.5, 0.5, 0.5, 0.05]))
+    light_direction: np.ndarray = field(default_factory=lambda: np.array([[0.4, 0.5, 0.8], [-0.7, 0.2, 0.6], [0.0, 0.5, -0.8]]))  # camera space
+    light_colour: np.ndarray = field(default_factory=lambda: np.array([[1.5, 1.45, 1.4], [0.25, 0.27, 0.3], [0.0, 0.0, 0.0]]))
+    sky: np.ndarray = field(default_factory=lambda: np.array([0.5, 0.5, 0.52]))
+    ground: np.ndarray = field(default_factory=lambda: np.array([0.28, 0.26, 0.25]))
+    exposure: float = 0.8
+    shadow: float = 0.6
+    background: np.ndarray | None = None  # uint8 [size, size, 3]
+
+
+@dataclass(frozen=True)
+class Rendering:
+    image: np.ndarray  # uint8 [size, size, 3] sRGB
+    depth: np.ndarray  # float32 [size * SUPERSAMPLING, the same] m along -Z, infinite where nothing is
+    vertices: np.ndarray  # [9725, 3] m, head space: the vertices of C
+    normals: np.ndarray  # [9725, 3]
+
+
+def camera_matrix(rotation, translation, focal_mm, near, far) -> np.ndarray:
+    """Head space to OpenGL clip space [4, 4] of a centred pinhole camera with a square image."""
+    view = np.eye(4)
+    view[:3, :3], view[:3, 3] = rotation, translation
+    projection = np.zeros((4, 4))
+    projection[0, 0] = projection[1, 1] = 2 * focal_mm / SENSOR_MM
+    projection[2, 2:] = -(far + near) / (far - near), -2 * far * near / (far - near)
+    projection[3, 2] = -1
+    return projection @ view
+
+
+def project(points: np.ndarray, rotation, translation, focal_mm) -> np.ndarray:
+    """Head-space points [..., 3] to image coordinates [..., 2] in [-1, 1], v down."""
+    camera = points @ np.asarray(rotation).T + translation
+    return camera[..., :2] * [1, -1] / -camera[..., 2:] * (2 * focal_mm / SENSOR_MM)
+
+
+def face_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    a, b, c = vertices[triangles[:, 0]], vertices[triangles[:, 1]], vertices[triangles[:, 2]]
+    u, v = b - a, c - a
+    return np.stack([u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1], u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2], u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]], 1)
+
+
+def incidence(triangles: np.ndarray, count: int) -> sparse.csr_matrix:
+    """[count, M]: which triangles meet at each vertex."""
+    rows = triangles.T.ravel()
+    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, np.tile(np.arange(len(triangles)), 3))), shape=(count, len(triangles)))
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
+class VertexNormals:
+    def __init__(self, triangles: np.ndarray, count: int):
+        self.triangles, self.incidence = triangles, incidence(triangles, count)
+
+    def __call__(self, vertices: np.ndarray) -> np.ndarray:
+        return unit(self.incidence @ face_normals(vertices, self.triangles))
+
+
+class Renderer:
+    """Draws heads of one canonical face. Not for several threads."""
+
+    def __init__(self, canonical: Canonical, size: int = 288):
+        self.canonical, self.size = canonical, size
+        ict, surface = canonical.ict, canonical.surface
+        self.context = moderngl.create_standalone_context(backend="egl")
+        self.context.gc_mode = "auto"
+        self.body_triangles = np.concatenate([ict.triangles("face"), ict.triangles("head")]).astype(np.int32)
+        self.body_normals = VertexNormals(self.body_triangles, BODY_VERTICES)
+        self.surface_normals = VertexNormals(surface.triangles, len(surface.mean))
+        self.rest = ict.mean[:RENDERED_VERTICES].astype(np.float32)
+
+        side = size * SUPERSAMPLING
+        self.target = self.context.framebuffer([self.context.texture((side, side), 4)], self.context.depth_renderbuffer((side, side)))
+        self.shadow = self.context.framebuffer([], self.context.depth_texture((SHADOW_SIZE, SHADOW_SIZE)))
+        self.shadow.depth_attachment.compare_func = ""
+        self.shadow.depth_attachment.repeat_x = self.shadow.depth_attachment.repeat_y = False
+        self.atlas = self.context.texture((ATLAS_SIZE, ATLAS_SIZE), 3, alignment=1)
+        self.atlas.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        self.noise = self._noise()
+
+        make = lambda vertex, fragment: self.context.program(vertex_shader=vertex, fragment_shader=fragment)
+        self.programs = {
+            "skin": make(shaders.VERTEX_HEAD, shaders.FRAGMENT_SKIN), "inside": make(shaders.VERTEX_HEAD, shaders.FRAGMENT_INSIDE),
+            "eye": make(shaders.VERTEX_EYE, shaders.FRAGMENT_EYE), "shell": make(shaders.VERTEX_SHELL, shaders.FRAGMENT_SHELL),
+            "solid": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_SOLID), "lens": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_LENS),
+            "depth": make(shaders.VERTEX_DEPTH, shaders.FRAGMENT_DEPTH), "unlit": make(shaders.VERTEX_UNLIT, shaders.FRAGMENT_UNLIT)}
+
+        buffer = lambda array, kind="f4": self.context.buffer(np.ascontiguousarray(array, kind).tobytes())
+        self.buffer = buffer
+        self.position = self.context.buffer(reserve=RENDERED_VERTICES * 12)
+        self.normal = self.context.buffer(reserve=BODY_VERTICES * 12)
+        self.mask = self.context.buffer(reserve=BODY_VERTICES * 16)
+        self.rest_buffer = buffer(self.rest)
+        body_index = buffer(self.body_triangles, "i4")
+        self.skin_triangles_buffer = body_index
+        self.depth_body = self.context.vertex_array(self.programs["depth"], [(self.position, "3f", "position")], body_index)
+        self.occlusion = self._ambient_occlusion()
+        occlusion_buffer = buffer(self.occlusion)
+        uv_buffer = buffer(self._body_uv())
+        self.skin_array = self._array("skin", [(self.position, "3f", "position"), (self.normal, "3f", "normal"), (self.rest_buffer, "3f", "rest"),
+                                               (uv_buffer, "2f", "uv"), (occlusion_buffer, "1f", "ao"), (self.mask, "4f", "mask")], body_index)
+        tints = np.zeros((RENDERED_VERTICES, 4), np.float32)
+        for name in ("mouth_socket", "eye_sockets", "gums", "teeth"):
+            tints[np.unique(ict.triangles(name))] = INSIDE_TINTS[name]
+        tint_buffer = buffer(tints)
+        self.inside_arrays = {
+            name: self._array("inside", [(self.position, "3f", "position"), (self.rest_buffer, "3f", "rest"), (tint_buffer, "4f", "mask")],
+                              buffer(np.concatenate([ict.triangles(part) for part in parts]), "i4"))
+            for name, parts in (("sockets", ("mouth_socket", "eye_sockets")), ("teeth", ("gums", "teeth")))}
+        self.lip_mask = self._lips()
+        self.back_mask = self._back()
+        self.eyes = {}
+        eye_triangles = ict.triangles("eyeballs")
+        for name, part in SCLERA.items():
+            own = eye_triangles[(eye_triangles >= part.start).all(1) & (eye_triangles < part.stop).all(1)] - part.start
+            centre, _ = fit_sphere(ict.mean[part])
+            local = self.context.buffer(reserve=(part.stop - part.start) * 12)
+            self.eyes[name] = (part, centre - ict.mean[part].mean(0), local, self._array(
+                "eye", [(local, "3f", "position"), (buffer(ict.mean[part] - centre), "3f", "rest")], buffer(own, "i4")))
+        rims = surface.rims
+        self.upper_lids = {name: rims[name][np.argsort(-surface.mean[rims[name], 1])[:12]] for name in ("left_eye", "right_eye")}
+        lips = ict.landmarks68[[61, 62, 63]], ict.landmarks68[[67, 66, 65]]
+        self.lip_pairs = lips
+
+    def _array(self, program, attributes, index):
+        """A vertex array that leaves out the attributes its program does not use."""
+        used = [(b, f, n) for b, f, n in attributes if n in self.programs[program]]
+        return self.context.vertex_array(self.programs[program], used, index)
+
+    def _noise(self):
+        random = np.random.default_rng(1)
+        def octave(sigma):
+            field_ = gaussian_filter(random.normal(size=(64, 64, 64)), sigma, mode="wrap")
+            ranks = field_.argsort(axis=None).argsort().reshape(field_.shape)  # uniform distribution
+            return ranks / ranks.size
+        channels = np.stack([octave(1.0), octave(0.6)], -1)
+        texture = self.context.texture3d((64, 64, 64), 2, (channels * 255).astype(np.uint8).tobytes())
+        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        return texture
+
+    def _body_uv(self) -> np.ndarray:
+        """The chart; behind it, the uv of the nearest point of its rim [BODY_VERTICES, 2]."""
+        from scipy.spatial import cKDTree
+        surface = self.canonical.surface
+        rim = surface.rims["outer"]
+        uv = np.zeros((BODY_VERTICES, 2), np.float32)
+        uv[:SKIN_VERTICES] = self.canonical.uv[:SKIN_VERTICES]
+        uv[SKIN_VERTICES:] = self.canonical.uv[rim][cKDTree(surface.mean[rim]).query(self.rest[SKIN_VERTICES:BODY_VERTICES])[1]]
+        return uv
+
+    def _back(self) -> np.ndarray:
+        """0 on the chart, 1 from 3 cm behind its rim [BODY_VERTICES]."""
+        from scipy.spatial import cKDTree
+        surface = self.canonical.surface
+        distance = cKDTree(surface.mean[surface.rims["outer"]]).query(self.rest[:BODY_VERTICES])[0]
+        distance[:SKIN_VERTICES] = 0
+        return np.clip(distance / 0.03, 0, 1).astype(np.float32)
+
+    def _lips(self) -> np.ndarray:
+        """1 inside iBUG's outer lip contour [BODY_VERTICES]."""
+        uv = self.canonical.uv
+        polygon = uv[self.canonical.ict.landmarks68[48:60]].astype(np.float32)
+        distance = [cv2.pointPolygonTest(polygon, (float(u), float(v)), True) for u, v in uv[:SKIN_VERTICES]]
+        mask = np.zeros(BODY_VERTICES, np.float32)
+        mask[:SKIN_VERTICES] = np.clip(np.array(distance) / 0.008 + 0.5, 0, 1)
+        return mask
+
+    def _ambient_occlusion(self) -> np.ndarray:
+        """Cosine-weighted share of the sky each vertex of the mean head sees [BODY_VERTICES]."""
+        self.position.write(self.rest.tobytes())
+        normals = self.body_normals(self.rest[:BODY_VERTICES])
+        target = self.context.framebuffer([], self.context.depth_renderbuffer((AO_SIZE, AO_SIZE)))
+        index = (np.arange(AO_DIRECTIONS) + 0.5) / AO_DIRECTIONS
+        z, angle = 1 - 2 * index, np.pi * (1 + 5 ** 0.5) * np.arange(AO_DIRECTIONS)
+        directions = np.stack([np.cos(angle) * np.sqrt(1 - z * z), z, np.sin(angle) * np.sqrt(1 - z * z)], 1)
+        seen, total = np.zeros(BODY_VERTICES), np.zeros(BODY_VERTICES)
+        for direction in directions:
+            matrix = self._orthographic(direction)
+            target.use()
+            target.clear(depth=1.0)
+            self.context.enable(moderngl.DEPTH_TEST)
+            self.programs["depth"]["camera"].write(matrix.T.astype("f4").tobytes())
+            self.depth_body.render()
+            depth = np.frombuffer(target.read(attachment=-1, dtype="f4"), "f4").reshape(AO_SIZE, AO_SIZE)
+            clip = (self.rest[:BODY_VERTICES] + 0.002 * normals) @ matrix[:3, :3].T + matrix[:3, 3]
+            pixel = np.clip(((clip[:, :2] + 1) / 2 * AO_SIZE).astype(int), 0, AO_SIZE - 1)
+            weight = np.maximum(normals @ direction, 0)
+            total += weight
+            seen += weight * (clip[:, 2] / 2 + 0.5 <= depth[pixel[:, 1], pixel[:, 0]] + 0.002)
+        return (seen / np.maximum(total, 1e-6)).astype(np.float32)
+
+    @staticmethod
+    def _orthographic(direction: np.ndarray) -> np.ndarray:
+        """Head space to clip space [4, 4] of a parallel camera that looks along -direction at the head."""
+        z = unit(np.asarray(direction, float))
+        x = unit(np.cross([0, 1, 0] if abs(z[1]) < 0.9 else [1, 0, 0], z))
+        matrix = np.eye(4)
+        matrix[:3, :3] = np.stack([x, np.cross(z, x), -z]) / 0.25
+        matrix[:3, 3] = matrix[:3, :3] @ [0, 0.03, 0]
+        matrix[2] *= 0.6
+        return matrix
+
+    def vertices(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
+        """ICT vertices [B, 24591, 3]."""
+        return self.canonical.ict.vertices(identity, expression).astype(np.float32)
+
+    def render(self, head: Head, scene: Scene, ict_vertices: np.ndarray | None = None) -> Rendering:
+        """Draws one head. `ict_vertices` [24591, 3] spares the model's matrix product."""
+        if ict_vertices is None:
+            ict_vertices = self.vertices(head.identity[None], head.expression[None])[0]
+        body = ict_vertices[:BODY_VERTICES]
+        normals = self.body_normals(body)
+        self.position.write(np.ascontiguousarray(ict_vertices, "f4").tobytes())
+        self.normal.write(normals.astype("f4").tobytes())
+        away = np.full(BODY_VERTICES, -1.0, np.float32)
+        mask = np.stack([self.back_mask, away if scene.hair_edge is None else scene.hair_edge,
+                         away if scene.beard_edge is None else scene.beard_edge, self.lip_mask], 1)
+        self.mask.write(mask.astype("f4").tobytes())
+        self.atlas.write(np.ascontiguousarray(scene.skin.atlas[::-1]).tobytes())
+        self.atlas.build_mipmaps()
+
+        distance = np.linalg.norm(head.translation)
+        near, far = max(0.03, distance - 0.45), distance + 0.8
+        camera = camera_matrix(head.rotation, head.translation, head.focal_mm, near, far)
+        shells = [(shell, self._shell_array(shell)) for shell in scene.shells]
+        solids, lenses = (self._solid_array(name, parts) for name, parts in (("solid", scene.solids), ("lens", scene.lenses)))
+        lights = np.asarray(scene.light_direction) @ head.rotation  # to head space
+        context = self.context
+        context.enable(moderngl.DEPTH_TEST)
+        context.disable(moderngl.BLEND)
+        shadow_camera = self._orthographic(lights[0])
+        if scene.shadow > 0:
+            self.shadow.use()
+            self.shadow.clear(depth=1.0)
+            self.programs["depth"]["camera"].write(shadow_camera.T.astype("f4").tobytes())
+            self.depth_body.render()
+            if solids:
+                solids[1].render()
+        self.atlas.use(0)
+        self.noise.use(1)
+        self.shadow.depth_attachment.use(2)
+        common = {"camera": camera.T, "eye": -head.rotation.T @ head.translation, "up": head.rotation[1], "sky": scene.sky, "ground": scene.ground,
+                  "light_direction": unit(lights), "light_colour": scene.light_colour, "exposure": scene.exposure,
+                  "shadow_camera": shadow_camera.T, "shadow_strength": scene.shadow, "atlas": 0, "noise": 1, "shadow_map": 2}
+        for name in ("skin", "inside", "eye", "shell", "solid", "lens"):
+            self._set(name, **common)
+
+        self.target.use()
+        self.target.clear(0, 0, 0, 0, depth=1.0)
+        self._set("skin", atlas_mean=scene.skin.mean, tone=scene.tone, tone_power=scene.tone_power, keep_chroma=0.0 if scene.skin.grey else scene.keep_chroma,
+                  gloss=scene.gloss, hair=scene.hair, beard=scene.beard, lipstick=scene.lipstick, strands=scene.strands.T, beard_strands=scene.beard_strands.T)
+        self.skin_array.render()
+        upper, lower = self.lip_pairs
+        gap = np.linalg.norm(ict_vertices[upper] - ict_vertices[lower], axis=1).max()
+        self._set("inside", openness=np.clip(gap / 0.02, 0.15, 0.8))
+        self.inside_arrays["sockets"].render()
+        if gap > 0.0015:
+            self.inside_arrays["teeth"].render()
+        gaze = turn(1, head.gaze[0]) @ turn(0, -head.gaze[1])
+        for name, (part, offset, local, array) in self.eyes.items():
+            centre = ict_vertices[part].mean(0) + offset
+            local.write((ict_vertices[part] - centre).astype("f4").tobytes())
+            self._set("eye", turn=gaze.T, centre=centre, iris=scene.iris, white=scene.white, iris_radius=scene.iris_radius,
+                      pupil_radius=scene.pupil_radius, lid_height=ict_vertices[self.upper_lids[name], 1].mean())
+            array.render()
+        if solids:
+            solids[0].render()
+        for shell, array in shells:
+            if shell.hides:
+                self._draw_shell(shell, array)
+        side = self.size * SUPERSAMPLING
+        window = np.frombuffer(self.target.read(attachment=-1, dtype="f4"), "f4").reshape(side, side)[::-1]
+        for shell, array in shells:
+            if not shell.hides:
+                self._draw_shell(shell, array)
+        if lenses:
+            context.enable(moderngl.BLEND)
+            context.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE
+            lenses[0].render()
+            context.disable(moderngl.BLEND)
+        pixels = np.frombuffer(self.target.read(components=4), np.uint8).reshape(side, side, 4)[::-1]
+        pixels = cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        image = self._over(pixels, scene.background)
+        depth = np.where(window < 1, 2 * near * far / (far + near - (2 * window - 1) * (far - near)), np.inf).astype(np.float32)
+        vertices = self.canonical.surface.vertices(ict_vertices[None])[0]
+        return Rendering(image, depth, vertices, self.surface_normals(vertices))
+
+    @staticmethod
+    def _over(pixels: np.ndarray, background: np.ndarray | None) -> np.ndarray:
+        """Premultiplied RGBA [size, size, 4] over a background [size, size, 3]."""
+        if background is None:
+            background = np.full(pixels.shape[:2] + (3,), 128, np.uint8)
+        alpha = pixels[..., 3:].astype(np.uint16)
+        return (pixels[..., :3] + (background * (255 - alpha) + 127) // 255).clip(0, 255).astype(np.uint8)
+
+    def _set(self, program: str, **uniforms) -> None:
+        program = self.programs[program]
+        for name, value in uniforms.items():
+            if name in program:
+                if isinstance(value, (int, np.integer)):
+                    program[name].value = int(value)
+                else:
+                    program[name].write(np.ascontiguousarray(value, "f4").tobytes())
+
+    def _shell_array(self, shell: Shell):
+        if shell.mesh is None:
+            touched = (shell.edge > -shell.fringe)[self.body_triangles].any(1)
+            triangles = self.body_triangles[touched]
+            position, normal, rest = self.position, self.normal, self.rest_buffer
+        else:
+            vertices, normals, triangles = shell.mesh
+            position, normal = self.buffer(vertices), self.buffer(normals)
+            rest = position
+        if len(triangles) == 0:
+            return None
+        outline = self.buffer(np.stack([shell.edge, shell.lift], 1))
+        return self._array("shell", [(position, "3f", "position"), (normal, "3f", "normal"), (rest, "3f", "rest"), (outline, "2f", "shell")],
+                           self.buffer(triangles, "i4"))
+
+    def _draw_shell(self, shell: Shell, array) -> None:
+        if array is None:
+            return
+        self._set("shell", tint=shell.tint, second=shell.second, strands=shell.strands.T, edge=shell.fringe, cut=shell.cut, gloss=shell.gloss,
+                  fuzz=shell.fuzz, pattern=shell.pattern, layers=shell.layers, droop=shell.droop)
+        array.render(instances=shell.layers)
+
+    def _solid_array(self, program: str, solids: list[Solid]):
+        """Vertex arrays of all solids in one, to be drawn and to cast shadows; None when there is none."""
+        if not solids:
+            return None
+        starts = np.cumsum([0] + [len(solid.position) for solid in solids])
+        vertices = np.concatenate([np.concatenate([s.position, s.normal, s.tint, s.finish], 1) for s in solids])
+        triangles = np.concatenate([s.triangles + start for s, start in zip(solids, starts)])
+        data, index = self.buffer(vertices), self.buffer(triangles, "i4")
+        names = ("position", "normal", "tint", "finish")
+        used = [n for n in names if n in self.programs[program]]
+        layout = " ".join(w if n in used else w.replace("f", "x4") for w, n in zip(("3f", "3f", "3f", "2f"), names))
+        return (self.context.vertex_array(self.programs[program], [(data, layout, *used)], index),
+                self.context.vertex_array(self.programs["depth"], [(data, "3f 32x", "position")], index))
+
+    def visible(self, rendering: Rendering, head: Head, triangle: np.ndarray, barycentric: np.ndarray) -> np.ndarray:
+        """Which queries [K] (located on C) the image shows: bool, by the depth of what was drawn."""
+        corners = self.canonical.surface.triangles[triangle]
+        position = np.einsum("kcx,kc->kx", rendering.vertices[corners], barycentric)
+        normal = unit(np.einsum("kcx,kc->kx", rendering.normals[corners], barycentric))
+        camera = position @ head.rotation.T + head.translation
+        toward = -unit(camera)
+        facing = (normal @ head.rotation.T * toward).sum(1)
+        pixel = (project(position, head.rotation, head.translation, head.focal_mm) + 1) / 2 * len(rendering.depth)
+        inside = ((pixel >= 0) & (pixel < len(rendering.depth))).all(1)
+        column, row = np.clip(pixel, 0, len(rendering.depth) - 1).astype(int).T
+        footprint = -camera[:, 2] * SENSOR_MM / head.focal_mm / len(rendering.depth)  # m a drawn pixel covers
+        slope = np.sqrt(np.maximum(1 - facing**2, 0)) / np.maximum(facing, 0.1)
+        return inside & (facing > 0.02) & (-camera[:, 2] <= rendering.depth[row, column] + DEPTH_BIAS + footprint * slope)

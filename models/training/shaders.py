@@ -1,0 +1,204 @@
+"""GLSL of the render dataset. Everything is lit in head space, in linear light."""
+
+VERTEX_HEAD = """
+#version 400
+uniform mat4 camera;
+in vec3 position; in vec3 normal; in vec3 rest; in vec2 uv; in float ao; in vec4 mask;
+out vec3 P; out vec3 N; out vec3 Q; out vec2 UV; out float AO; out vec4 M;
+void main() { P = position; N = normal; Q = rest; UV = uv; AO = ao; M = mask; gl_Position = camera * vec4(position, 1); }
+"""
+
+LIGHTING = """
+#version 400
+uniform vec3 eye;                                   // the camera, head space
+uniform vec3 up, sky, ground;                       // ambient light by the normal's height
+uniform vec3 light_direction[3], light_colour[3];   // towards the light
+uniform float exposure;
+uniform sampler3D noise;
+uniform sampler2D shadow_map; uniform mat4 shadow_camera; uniform float shadow_strength;
+in vec3 P; in vec3 N; in vec3 Q;
+layout(location = 0) out vec4 colour;
+
+float lit(vec3 p, vec3 n) {                         // of light 0: 0 in its shadow, softened over a few texels
+    if (shadow_strength <= 0) return 1.0;
+    vec4 c = shadow_camera * vec4(p + 0.002 * n, 1);
+    vec3 s = c.xyz / c.w * 0.5 + 0.5;
+    float sum = 0;
+    for (int j = -1; j <= 1; j++) for (int i = -1; i <= 1; i++)
+        sum += step(s.z - 0.004, texture(shadow_map, s.xy + vec2(i, j) * 0.006).r);
+    return 1 - shadow_strength * (1 - sum / 9);
+}
+
+vec3 shade(vec3 albedo, vec3 n, float ao, vec3 wrap, float specular, float power) {
+    vec3 v = normalize(eye - P);
+    vec3 light = mix(ground, sky, 0.5 + 0.5 * dot(n, up)) * ao;
+    vec3 sheen = vec3(0);
+    float fresnel = 0.35 + 0.65 * pow(1 - max(dot(n, v), 0), 4);
+    float open = 0.35 + 0.65 * ao;
+    for (int i = 0; i < 3; i++) {
+        float d = dot(n, light_direction[i]);
+        float s = i == 0 ? lit(P, n) : 1;
+        light += light_colour[i] * max((d + wrap) / (1 + wrap), 0) * open * mix(wrap * 0.5, vec3(1), s);
+        sheen += light_colour[i] * pow(max(dot(n, normalize(light_direction[i] + v)), 0), power) * max(d, 0) * s;
+    }
+    return albedo * light + specular * fresnel * sheen * ao;
+}
+
+vec4 develop(vec3 radiance) {                       // a soft shoulder, then sRGB
+    vec3 c = radiance * exposure;
+    c = mix(c, 1 - exp(-1.6 * c), 0.75);
+    return vec4(mix(12.92 * c, 1.055 * pow(max(c, 1e-5), vec3(1 / 2.4)) - 0.055, step(0.0031308, c)), 1);
+}
+"""
+
+# mask: x = 1 on the back of the head and the shoulders, y = hair, z = beard (signed distances, m), w = lips
+FRAGMENT_SKIN = LIGHTING + """
+uniform sampler2D atlas; uniform vec3 atlas_mean, tone, tone_power; uniform float keep_chroma, gloss;
+uniform vec4 hair, beard;                           // colour, density
+uniform vec4 lipstick;
+uniform mat3 strands, beard_strands;
+in vec2 UV; in float AO; in vec4 M;
+void main() {
+    vec3 texel = texture(atlas, UV).rgb;
+    vec3 relative = mix(texel / 12.92, pow((texel + 0.055) / 1.055, vec3(2.4)), step(0.04045, texel)) / atlas_mean;
+    float grey = dot(relative, vec3(0.3, 0.55, 0.15));
+    relative = mix(vec3(grey), relative, keep_chroma);
+    float grain = texture(noise, Q * 9).r - 0.5, fine = texture(noise, Q * 40).g - 0.5;
+    relative = mix(relative, vec3(1 + 0.15 * grain), M.x) * (1 + 0.1 * fine);
+    vec3 albedo = tone * pow(max(relative, 0.002), tone_power);
+    albedo = mix(albedo, lipstick.rgb * (0.6 + 0.4 * grey), lipstick.a * M.w);
+    float h = texture(noise, strands * Q).r;
+    albedo = mix(albedo, hair.rgb * (0.4 + h), hair.a * smoothstep(-0.006, 0.008, M.y + 0.016 * (h - 0.5)));
+    float b = texture(noise, beard_strands * Q).g;
+    albedo = mix(albedo, beard.rgb * (0.5 + b), beard.a * smoothstep(-0.006, 0.01, M.z + 0.01 * (b - 0.5)) * (0.4 + 0.6 * b));
+    vec3 n = normalize(N + 0.25 * vec3(fine, texture(noise, Q * 40 + 0.37).g - 0.5, grain));
+    colour = develop(shade(albedo, n, AO, vec3(0.3, 0.12, 0.06), gloss, 22));
+}
+"""
+
+# The inside of mouth and sockets: flat shaded, `tint` by part in mask.xyz, wetness in mask.w.
+FRAGMENT_INSIDE = LIGHTING + """
+uniform float openness;
+in vec2 UV; in float AO; in vec4 M;
+void main() {
+    vec3 n = normalize(cross(dFdx(P), dFdy(P)));
+    if (dot(n, eye - P) < 0) n = -n;
+    float depth = clamp((Q.z - 0.062) / 0.045, 0.02, 1);    // light falls off into the mouth
+    colour = develop(shade(M.rgb, n, depth * depth * openness, vec3(0.3), M.w, 40) * mix(0.25, 1, depth));
+}
+"""
+
+VERTEX_EYE = """
+#version 400
+uniform mat4 camera; uniform mat3 turn; uniform vec3 centre;
+in vec3 position; in vec3 rest;                     // both about the eyeball's centre
+out vec3 P; out vec3 N; out vec3 Q;
+void main() { P = centre + turn * position; N = turn * normalize(position); Q = rest; gl_Position = camera * vec4(P, 1); }
+"""
+
+FRAGMENT_EYE = LIGHTING + """
+uniform vec3 iris, white; uniform float iris_radius, pupil_radius, lid_height;
+void main() {
+    vec3 d = normalize(Q);
+    float r = length(d.xy) * 0.0162, angle = atan(d.y, d.x);
+    float streaks = texture(noise, vec3(angle * 1.6, r * 60, 0.3)).g;
+    vec3 inner = iris * (0.55 + 0.9 * streaks) * mix(1.25, 0.8, r / iris_radius);
+    inner *= 1 - 0.65 * smoothstep(0.78, 1.0, r / iris_radius);
+    inner = mix(vec3(0.01), inner, smoothstep(pupil_radius * 0.9, pupil_radius * 1.1, r));
+    vec3 outer = white * mix(vec3(1), vec3(1, 0.72, 0.66), smoothstep(0.009, 0.015, r));
+    vec3 albedo = d.z > 0 ? mix(inner, outer, smoothstep(iris_radius * 0.93, iris_radius * 1.05, r)) : outer;
+    vec3 n = normalize(N);
+    float lid = clamp((lid_height - dot(P, vec3(0, 1, 0))) / 0.005, 0, 1);   // shade under the upper lid
+    colour = develop(shade(albedo, n, 0.35 + 0.55 * lid, vec3(0.15), 0.0, 30));
+    vec3 v = normalize(eye - P); float glint = 0;
+    for (int i = 0; i < 3; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.985, 0.995, dot(reflect(-v, n), light_direction[i]));
+    colour.rgb += min(glint, 0.9) * lid * 0.8;
+}
+"""
+
+# Hair, beards, hats and cloth: layers lifted off the surface, cut by noise. shell = (signed distance to the edge, lift), m.
+VERTEX_SHELL = """
+#version 400
+uniform mat4 camera; uniform int layers; uniform vec3 droop;
+in vec3 position; in vec3 normal; in vec3 rest; in vec2 shell;
+out vec3 P; out vec3 N; out vec3 Q; out float E; out float L;
+void main() {
+    L = float(gl_InstanceID + 1) / layers;
+    P = position + (normal * L + droop * L * L) * shell.y;
+    N = normal; Q = rest; E = shell.x;
+    gl_Position = camera * vec4(P, 1);
+}
+"""
+
+FRAGMENT_SHELL = LIGHTING + """
+uniform vec3 tint, second; uniform mat3 strands; uniform float edge, cut, gloss, fuzz, pattern; uniform int layers;
+in float E; in float L;
+void main() {
+    vec3 s = strands * Q;
+    float n = texture(noise, s).r, fine = texture(noise, s * 2.7 + 0.3).g, broad = texture(noise, Q * 7).r;
+    if (E + (n - 0.5) * edge < 0) discard;
+    if (layers > 1 && n * 0.7 + fine * 0.3 < cut * L) discard;
+    vec3 bend = vec3(texture(noise, s + vec3(0.02, 0, 0)).r, texture(noise, s + vec3(0, 0.02, 0)).r, texture(noise, s + vec3(0, 0, 0.02)).r) - n;
+    vec3 nn = normalize(N) ;
+    if (dot(nn, eye - P) < 0) nn = -nn;
+    nn = normalize(nn + fuzz * bend + 0.3 * fuzz * (vec3(broad, fine, n) - 0.5));
+    vec3 albedo = mix(tint, second, smoothstep(0.4, 0.6, pattern > 0 ? fract(dot(Q, vec3(0.3, 1, 0.2)) * pattern) : broad));
+    albedo *= mix(0.8, 0.35 + 1.1 * n, min(fuzz, 1));
+    float hidden = layers > 1 ? mix(0.35, 1.0, L) : 1;
+    colour = develop(shade(albedo, nn, hidden * clamp(0.45 + E * 25, 0.45, 1), vec3(0.3), gloss * n, 18));
+}
+"""
+
+# Plain solids: glasses, hands, hat brims, shoulders. finish = (gloss, grain)
+VERTEX_SOLID = """
+#version 400
+uniform mat4 camera;
+in vec3 position; in vec3 normal; in vec3 tint; in vec2 finish;
+out vec3 P; out vec3 N; out vec3 Q; out vec3 T; out vec2 F;
+void main() { P = position; N = normal; Q = position; T = tint; F = finish; gl_Position = camera * vec4(position, 1); }
+"""
+
+FRAGMENT_SOLID = LIGHTING + """
+in vec3 T; in vec2 F;
+void main() {
+    vec3 n = normalize(N);
+    if (dot(n, eye - P) < 0) n = -n;
+    float grain = texture(noise, Q * 30).g - 0.5 + 2 * (texture(noise, Q * 5).r - 0.5);
+    colour = develop(shade(T * (1 + F.y * grain), n, 0.85, vec3(0.15), F.x, 30));
+}
+"""
+
+FRAGMENT_LENS = LIGHTING + """
+uniform vec4 lens;                                  // tint and opacity
+in vec3 T; in vec2 F;
+void main() {
+    vec3 v = normalize(eye - P), n = normalize(N); float glint = 0;
+    for (int i = 0; i < 3; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.93, 1.0, dot(reflect(-v, n), light_direction[i]));
+    float sheen = 0.12 * smoothstep(0.45, 0.6, texture(noise, Q * 3).r);
+    vec4 c = develop(lens.rgb * (sky + 0.3) + sky * sheen + glint);
+    colour = vec4(c.rgb, clamp(lens.a + sheen + 0.7 * glint, 0, 0.97));
+}
+"""
+
+VERTEX_DEPTH = """
+#version 400
+uniform mat4 camera;
+in vec3 position;
+void main() { gl_Position = camera * vec4(position, 1); }
+"""
+FRAGMENT_DEPTH = "#version 400\nvoid main() {}"
+
+VERTEX_UNLIT = """
+#version 400
+uniform mat4 camera;
+in vec3 position; in vec2 uv;
+out vec2 UV;
+void main() { UV = uv; gl_Position = camera * vec4(position, 1); }
+"""
+FRAGMENT_UNLIT = """
+#version 400
+uniform sampler2D atlas;
+in vec2 UV;
+layout(location = 0) out vec4 colour;
+void main() { colour = vec4(texture(atlas, UV).rgb, 1); }
+"""
