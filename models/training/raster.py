@@ -2,8 +2,8 @@
 
 Cameras are those of design.md section 3: x_camera = R x_head + T, u = 2 f/36 X/-Z, v = -2 f/36 Y/-Z.
 """
+import itertools
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import cv2
 import moderngl
@@ -15,17 +15,22 @@ from . import shaders
 from .canonical import Canonical
 from .heads import SENSOR_MM, Head, turn
 from .ict import RENDERED_VERTICES, SCLERA
-from .skin import ATLAS_SIZE, Skin
+from .skin import ATLAS_SIZE, Skin, to_srgb
 from .surface import SKIN_VERTICES, fit_sphere
 
 BODY_VERTICES = 11248  # face, then the back of the head, neck and shoulders
-SUPERSAMPLING = 2
+SUPERSAMPLING = 2  # drawn this much larger; the software rasteriser is slower with multisampling
 SHADOW_SIZE = 384
-LIGHTS = 3
 DEPTH_BIAS = 0.0015  # m; a query this far behind the drawn surface still counts as seen
 AO_DIRECTIONS, AO_SIZE = 160, 256
 INSIDE_TINTS = {"mouth_socket": (0.22, 0.05, 0.05, 0.15), "eye_sockets": (0.3, 0.1, 0.08, 0.3),
                 "gums": (0.42, 0.12, 0.12, 0.5), "teeth": (0.78, 0.72, 0.6, 0.4)}
+
+# What the shaders write, sqrt(c / (1 + c)) of the exposed radiance c, to sRGB behind a film's soft shoulder.
+_coded = (np.arange(256) / 255) ** 2
+_exposed = _coded / np.maximum(1 - _coded, 1e-3)
+DEVELOP = np.round(255 * to_srgb(np.minimum(0.25 * _exposed + 0.75 * (1 - np.exp(-1.6 * _exposed)), 1))).astype(np.uint8)
+UNDEVELOP = np.abs(DEVELOP[None].astype(int) - np.arange(256)[:, None]).argmin(1).astype(np.uint8)
 
 
 @dataclass
@@ -83,8 +88,8 @@ class Scene:
     solids: list[Solid] = field(default_factory=list)  # occlude
     lenses: list[Solid] = field(default_factory=list)  # do not
     lens: np.ndarray = field(default_factory=lambda: np.array([0.5, 0.5, 0.5, 0.05]))
-    light_direction: np.ndarray = field(default_factory=lambda: np.array([[0.4, 0.5, 0.8], [-0.7, 0.2, 0.6], [0.0, 0.5, -0.8]]))  # camera space
-    light_colour: np.ndarray = field(default_factory=lambda: np.array([[1.5, 1.45, 1.4], [0.25, 0.27, 0.3], [0.0, 0.0, 0.0]]))
+    light_direction: np.ndarray = field(default_factory=lambda: np.array([[0.4, 0.5, 0.8], [-0.7, 0.2, 0.6]]))  # camera space
+    light_colour: np.ndarray = field(default_factory=lambda: np.array([[1.5, 1.45, 1.4], [0.25, 0.27, 0.3]]))
     sky: np.ndarray = field(default_factory=lambda: np.array([0.5, 0.5, 0.52]))
     ground: np.ndarray = field(default_factory=lambda: np.array([0.28, 0.26, 0.25]))
     exposure: float = 0.8
@@ -155,17 +160,21 @@ class Renderer:
         self.rest = ict.mean[:RENDERED_VERTICES].astype(np.float32)
 
         side = size * SUPERSAMPLING
-        self.target = self.context.framebuffer([self.context.texture((side, side), 4)], self.context.depth_renderbuffer((side, side)))
+        self.target = self.context.framebuffer([self.context.renderbuffer((side, side), 4)], self.context.depth_renderbuffer((side, side)))
         self.shadow = self.context.framebuffer([], self.context.depth_texture((SHADOW_SIZE, SHADOW_SIZE)))
         self.shadow.depth_attachment.compare_func = ""
         self.shadow.depth_attachment.repeat_x = self.shadow.depth_attachment.repeat_y = False
-        self.atlas = self.context.texture((ATLAS_SIZE, ATLAS_SIZE), 3, alignment=1)
-        self.atlas.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        # Of each power of two one: a small face takes a small atlas, which in software is far cheaper than mipmaps.
+        self.atlases = [self.context.texture((ATLAS_SIZE >> level,) * 2, 3, alignment=1) for level in range(4)]
         self.noise = self._noise()
 
         make = lambda vertex, fragment: self.context.program(vertex_shader=vertex, fragment_shader=fragment)
-        self.programs = {
-            "skin": make(shaders.VERTEX_HEAD, shaders.FRAGMENT_SKIN), "inside": make(shaders.VERTEX_HEAD, shaders.FRAGMENT_INSIDE),
+        # One skin program for each set of layers painted on it.
+        self.skin_programs = {
+            layers: "skin" + "".join(layers) for count in range(4) for layers in itertools.combinations(("HAIR", "BEARD", "LIPSTICK"), count)}
+        self.programs = {name: make(shaders.VERTEX_HEAD, shaders.defined(shaders.FRAGMENT_SKIN, layers)) for layers, name in self.skin_programs.items()}
+        self.programs |= {
+            "inside": make(shaders.VERTEX_HEAD, shaders.FRAGMENT_INSIDE),
             "eye": make(shaders.VERTEX_EYE, shaders.FRAGMENT_EYE), "shell": make(shaders.VERTEX_SHELL, shaders.FRAGMENT_SHELL),
             "solid": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_SOLID), "lens": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_LENS),
             "depth": make(shaders.VERTEX_DEPTH, shaders.FRAGMENT_DEPTH), "unlit": make(shaders.VERTEX_UNLIT, shaders.FRAGMENT_UNLIT)}
@@ -182,8 +191,9 @@ class Renderer:
         self.occlusion = self._ambient_occlusion()
         occlusion_buffer = buffer(self.occlusion)
         uv_buffer = buffer(self._body_uv())
-        self.skin_array = self._array("skin", [(self.position, "3f", "position"), (self.normal, "3f", "normal"), (self.rest_buffer, "3f", "rest"),
+        self.skin_arrays = {name: self._array(name, [(self.position, "3f", "position"), (self.normal, "3f", "normal"), (self.rest_buffer, "3f", "rest"),
                                                (uv_buffer, "2f", "uv"), (occlusion_buffer, "1f", "ao"), (self.mask, "4f", "mask")], body_index)
+                            for name in self.skin_programs.values()}
         tints = np.zeros((RENDERED_VERTICES, 4), np.float32)
         for name in ("mouth_socket", "eye_sockets", "gums", "teeth"):
             tints[np.unique(ict.triangles(name))] = INSIDE_TINTS[name]
@@ -301,8 +311,10 @@ class Renderer:
         mask = np.stack([self.back_mask, away if scene.hair_edge is None else scene.hair_edge,
                          away if scene.beard_edge is None else scene.beard_edge, self.lip_mask], 1)
         self.mask.write(mask.astype("f4").tobytes())
-        self.atlas.write(np.ascontiguousarray(scene.skin.atlas[::-1]).tobytes())
-        self.atlas.build_mipmaps()
+        atlas = scene.skin.recoloured(scene.tone, scene.tone_power, scene.keep_chroma)[::-1]
+        face_pixels = self.size * SUPERSAMPLING * 2 * head.focal_mm / SENSOR_MM * 0.1 / max(-head.translation[2] - 0.08, 0.1)
+        texture = self.atlases[int(np.clip(np.log2(ATLAS_SIZE / (1.5 * face_pixels)), 0, len(self.atlases) - 1))]
+        texture.write(cv2.resize(atlas, texture.size, interpolation=cv2.INTER_AREA).tobytes())
 
         distance = np.linalg.norm(head.translation)
         near, far = max(0.03, distance - 0.45), distance + 0.8
@@ -321,20 +333,24 @@ class Renderer:
             self.depth_body.render()
             if solids:
                 solids[1].render()
-        self.atlas.use(0)
+        texture.use(0)
         self.noise.use(1)
         self.shadow.depth_attachment.use(2)
         common = {"camera": camera.T, "eye": -head.rotation.T @ head.translation, "up": head.rotation[1], "sky": scene.sky, "ground": scene.ground,
                   "light_direction": unit(lights), "light_colour": scene.light_colour, "exposure": scene.exposure,
                   "shadow_camera": shadow_camera.T, "shadow_strength": scene.shadow, "atlas": 0, "noise": 1, "shadow_map": 2}
-        for name in ("skin", "inside", "eye", "shell", "solid", "lens"):
+        for name in ("inside", "eye", "shell", "solid", "lens"):
             self._set(name, **common)
 
         self.target.use()
         self.target.clear(0, 0, 0, 0, depth=1.0)
-        self._set("skin", atlas_mean=scene.skin.mean, tone=scene.tone, tone_power=scene.tone_power, keep_chroma=0.0 if scene.skin.grey else scene.keep_chroma,
-                  gloss=scene.gloss, hair=scene.hair, beard=scene.beard, lipstick=scene.lipstick, strands=scene.strands.T, beard_strands=scene.beard_strands.T)
-        self.skin_array.render()
+        painted = (("HAIR", scene.hair[3] > 0), ("BEARD", scene.beard[3] > 0), ("LIPSTICK", scene.lipstick[3] > 0))
+        skin_program = self.skin_programs[tuple(layer for layer, present in painted if present)]
+        self._set(skin_program, **common, tone=scene.tone, gloss=scene.gloss, hair=scene.hair, beard=scene.beard, lipstick=scene.lipstick,
+                  strands=scene.strands.T, beard_strands=scene.beard_strands.T)
+        context.enable(moderngl.CULL_FACE)
+        self.skin_arrays[skin_program].render()
+        context.disable(moderngl.CULL_FACE)
         upper, lower = self.lip_pairs
         gap = np.linalg.norm(ict_vertices[upper] - ict_vertices[lower], axis=1).max()
         self._set("inside", openness=np.clip(gap / 0.02, 0.15, 0.8))
@@ -372,11 +388,11 @@ class Renderer:
 
     @staticmethod
     def _over(pixels: np.ndarray, background: np.ndarray | None) -> np.ndarray:
-        """Premultiplied RGBA [size, size, 4] over a background [size, size, 3]."""
-        if background is None:
-            background = np.full(pixels.shape[:2] + (3,), 128, np.uint8)
-        alpha = pixels[..., 3:].astype(np.uint16)
-        return (pixels[..., :3] + (background * (255 - alpha) + 127) // 255).clip(0, 255).astype(np.uint8)
+        """Premultiplied RGBA [size, size, 4], not yet developed, over a background [size, size, 3]."""
+        rest = cv2.merge([255 - pixels[..., 3]] * 3)
+        behind = np.full(rest.shape, 128, np.uint8) if background is None else background
+        coded = cv2.add(np.ascontiguousarray(pixels[..., :3]), cv2.multiply(cv2.LUT(behind, UNDEVELOP), rest, scale=1 / 255))
+        return cv2.LUT(coded, DEVELOP)
 
     def _set(self, program: str, **uniforms) -> None:
         program = self.programs[program]

@@ -1,5 +1,12 @@
 """GLSL of the render dataset. Everything is lit in head space, in linear light."""
 
+
+def defined(source: str, names: tuple[str, ...]) -> str:
+    """The shader with these preprocessor names defined."""
+    version, rest = source.lstrip().split("\n", 1)
+    return "\n".join([version, *(f"#define {name}" for name in names), rest])
+
+
 VERTEX_HEAD = """
 #version 400
 uniform mat4 camera;
@@ -12,7 +19,7 @@ LIGHTING = """
 #version 400
 uniform vec3 eye;                                   // the camera, head space
 uniform vec3 up, sky, ground;                       // ambient light by the normal's height
-uniform vec3 light_direction[3], light_colour[3];   // towards the light
+uniform vec3 light_direction[2], light_colour[2];   // towards the light; the first casts the shadow
 uniform float exposure;
 uniform sampler3D noise;
 uniform sampler2D shadow_map; uniform mat4 shadow_camera; uniform float shadow_strength;
@@ -31,47 +38,48 @@ float lit(vec3 p, vec3 n) {                         // of light 0: 0 in its shad
 
 vec3 shade(vec3 albedo, vec3 n, float ao, vec3 wrap, float specular, float power) {
     vec3 v = normalize(eye - P);
-    vec3 light = mix(ground, sky, 0.5 + 0.5 * dot(n, up)) * ao;
-    vec3 sheen = vec3(0);
-    float fresnel = 0.35 + 0.65 * pow(1 - max(dot(n, v), 0), 4);
-    float open = 0.35 + 0.65 * ao;
-    for (int i = 0; i < 3; i++) {
+    vec3 light = mix(ground, sky, 0.5 + 0.5 * dot(n, up)) * ao, sheen = vec3(0);
+    float fresnel = 1 - max(dot(n, v), 0);
+    fresnel = 0.35 + 0.65 * fresnel * fresnel * fresnel * fresnel;
+    float s = lit(P, n);
+    for (int i = 0; i < 2; i++) {
         float d = dot(n, light_direction[i]);
-        float s = i == 0 ? lit(P, n) : 1;
-        light += light_colour[i] * max((d + wrap) / (1 + wrap), 0) * open * mix(wrap * 0.5, vec3(1), s);
-        sheen += light_colour[i] * pow(max(dot(n, normalize(light_direction[i] + v)), 0), power) * max(d, 0) * s;
+        light += light_colour[i] * max((d + wrap) / (1 + wrap), 0) * (0.35 + 0.65 * ao) * mix(wrap * 0.5, vec3(1), s);
+        float h = max(dot(n, normalize(light_direction[i] + v)), 0);
+        h *= h; h *= h; h *= h;                     // cosine to the 8th, then to the 16th or 32nd
+        sheen += light_colour[i] * h * h * (power > 24 ? h * h : 1) * max(d, 0) * s;
+        s = 1;
     }
     return albedo * light + specular * fresnel * sheen * ao;
 }
 
-vec4 develop(vec3 radiance) {                       // a soft shoulder, then sRGB
-    vec3 c = radiance * exposure;
-    c = mix(c, 1 - exp(-1.6 * c), 0.75);
-    return vec4(mix(12.92 * c, 1.055 * pow(max(c, 1e-5), vec3(1 / 2.4)) - 0.055, step(0.0031308, c)), 1);
-}
+// Radiance 0..infinity to 0..1 for an 8-bit target; raster.DEVELOP is the film that undoes it.
+vec4 develop(vec3 radiance) { vec3 c = max(radiance, 0) * exposure; return vec4(sqrt(c / (1 + c)), 1); }
 """
 
 # mask: x = 1 on the back of the head and the shoulders, y = hair, z = beard (signed distances, m), w = lips
 FRAGMENT_SKIN = LIGHTING + """
-uniform sampler2D atlas; uniform vec3 atlas_mean, tone, tone_power; uniform float keep_chroma, gloss;
-uniform vec4 hair, beard;                           // colour, density
-uniform vec4 lipstick;
+uniform sampler2D atlas; uniform vec3 tone; uniform float gloss;  // the atlas holds sqrt(albedo)
+uniform vec4 hair, beard, lipstick;                 // colour, density
 uniform mat3 strands, beard_strands;
 in vec2 UV; in float AO; in vec4 M;
 void main() {
-    vec3 texel = texture(atlas, UV).rgb;
-    vec3 relative = mix(texel / 12.92, pow((texel + 0.055) / 1.055, vec3(2.4)), step(0.04045, texel)) / atlas_mean;
-    float grey = dot(relative, vec3(0.3, 0.55, 0.15));
-    relative = mix(vec3(grey), relative, keep_chroma);
-    float grain = texture(noise, Q * 9).r - 0.5, fine = texture(noise, Q * 40).g - 0.5;
-    relative = mix(relative, vec3(1 + 0.15 * grain), M.x) * (1 + 0.1 * fine);
-    vec3 albedo = tone * pow(max(relative, 0.002), tone_power);
-    albedo = mix(albedo, lipstick.rgb * (0.6 + 0.4 * grey), lipstick.a * M.w);
+    vec3 albedo = texture(atlas, UV).rgb;
+    albedo *= albedo;
+    vec2 grain = texture(noise, Q * 33).rg - 0.5;
+    albedo = mix(albedo, tone * (1 + 0.1 * grain.x), M.x) * (1 + 0.1 * grain.y);
+#ifdef LIPSTICK
+    albedo = mix(albedo, lipstick.rgb * (0.6 + 0.4 * dot(albedo / tone, vec3(0.33))), lipstick.a * M.w);
+#endif
+#ifdef HAIR
     float h = texture(noise, strands * Q).r;
     albedo = mix(albedo, hair.rgb * (0.4 + h), hair.a * smoothstep(-0.006, 0.008, M.y + 0.016 * (h - 0.5)));
+#endif
+#ifdef BEARD
     float b = texture(noise, beard_strands * Q).g;
     albedo = mix(albedo, beard.rgb * (0.5 + b), beard.a * smoothstep(-0.006, 0.01, M.z + 0.01 * (b - 0.5)) * (0.4 + 0.6 * b));
-    vec3 n = normalize(N + 0.25 * vec3(fine, texture(noise, Q * 40 + 0.37).g - 0.5, grain));
+#endif
+    vec3 n = normalize(N + 0.25 * vec3(grain, grain.y - grain.x));
     colour = develop(shade(albedo, n, AO, vec3(0.3, 0.12, 0.06), gloss, 22));
 }
 """
@@ -111,8 +119,8 @@ void main() {
     float lid = clamp((lid_height - dot(P, vec3(0, 1, 0))) / 0.005, 0, 1);   // shade under the upper lid
     colour = develop(shade(albedo, n, 0.35 + 0.55 * lid, vec3(0.15), 0.0, 30));
     vec3 v = normalize(eye - P); float glint = 0;
-    for (int i = 0; i < 3; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.985, 0.995, dot(reflect(-v, n), light_direction[i]));
-    colour.rgb += min(glint, 0.9) * lid * 0.8;
+    for (int i = 0; i < 2; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.985, 0.995, dot(reflect(-v, n), light_direction[i]));
+    colour.rgb += min(glint, 0.9) * lid * (1 - colour.rgb);
 }
 """
 
@@ -173,7 +181,7 @@ uniform vec4 lens;                                  // tint and opacity
 in vec3 T; in vec2 F;
 void main() {
     vec3 v = normalize(eye - P), n = normalize(N); float glint = 0;
-    for (int i = 0; i < 3; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.93, 1.0, dot(reflect(-v, n), light_direction[i]));
+    for (int i = 0; i < 2; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.93, 1.0, dot(reflect(-v, n), light_direction[i]));
     float sheen = 0.12 * smoothstep(0.45, 0.6, texture(noise, Q * 3).r);
     vec4 c = develop(lens.rgb * (sky + 0.3) + sky * sheen + glint);
     colour = vec4(c.rgb, clamp(lens.a + sheen + 0.7 * glint, 0, 0.97));

@@ -29,6 +29,18 @@ class Skin:
     mean: np.ndarray  # [3] linear: its typical skin colour
     grey: bool  # the source had no colour
 
+    def recoloured(self, tone: np.ndarray, power: np.ndarray, keep_chroma: float) -> np.ndarray:
+        """sqrt(albedo) as uint8 [ATLAS_SIZE, ATLAS_SIZE, 3]: the atlas's mean becomes `tone` (linear), contrasts are raised
+        to `power` by channel, and of the atlas's own colour `keep_chroma` is kept."""
+        keep = 0.0 if self.grey else keep_chroma
+        mean = to_srgb(self.mean)
+        grey = np.array([0.3, 0.55, 0.15]) / mean  # relative luminance, close enough on sRGB values
+        matrix = (keep * np.eye(3) + (1 - keep) * mean[:, None] * grey).astype(np.float32)
+        atlas = cv2.transform(self.atlas, matrix)
+        relative = to_linear(np.arange(256) / 255)[:, None] / self.mean
+        table = 255 * np.sqrt(np.minimum(tone * np.maximum(relative, 1e-3) ** power, 1))
+        return cv2.LUT(atlas, np.round(table).astype(np.uint8)[:, None])
+
 
 def sample_tone(rng: np.random.Generator) -> np.ndarray:
     """A skin colour, linear RGB [3]."""
