@@ -1,0 +1,92 @@
+"""The ONNX graphs and model.json of a model folder (design, section 4), from a training checkpoint."""
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from .network import SMALL_SIZE, STYLES, InfiniteLandmarks
+
+OPSET = 16  # the first with GridSample
+PARITY_FILE = "parity.npz"
+DATA = (
+    {"name": "voteview/member_photos portraits", "licence": "public domain, overwhelmingly", "use": "photos labelled by FaceMesh; skin and backgrounds of the renders"},
+    {"name": "ICT-FaceKit light", "licence": "MIT", "use": "geometry of the canonical face and of the renders"},
+    {"name": "FaceMesh and BlazeFace (Google)", "licence": "Apache-2.0", "use": "labels of the photos; initial weights of the trunks"},
+)
+
+
+class _Predictor(nn.Module):
+    """The predictor for one view's queries, unbatched as in the design."""
+
+    def __init__(self, predictor):
+        super().__init__()
+        self.predictor = predictor
+
+    def forward(self, features, query_uv, style):
+        position, log_sigma = self.predictor(features, query_uv[None], style)
+        return position[0], log_sigma[0]
+
+
+def load_checkpoint(path: Path | None, preset: str) -> InfiniteLandmarks:
+    """The network of a checkpoint, or an untrained one."""
+    network = InfiniteLandmarks(preset)
+    if path:
+        network.load_state_dict(torch.load(path, map_location="cpu")["network"])
+    return network.eval()
+
+
+def graphs(network: InfiniteLandmarks) -> dict:
+    """File name -> (module, example inputs, input names, output names, dynamic axes)."""
+    size, features = network.preset.face_size, network.preset.features
+    random = torch.Generator().manual_seed(0)
+    uniform = lambda *shape: torch.rand(*shape, generator=random)
+    return {
+        "spatial_transformer.onnx": (network.transformer, (uniform(1, 3, SMALL_SIZE, SMALL_SIZE),), ["image"], ["theta"], {}),
+        "face_encoder.onnx": (
+            network.encoder, (uniform(2, 3, size, size),), ["face"],
+            ["features", "rotation6d", "translation", "focal_mm", "presence"],
+            {name: {0: "V"} for name in ("face", "features", "rotation6d", "translation", "focal_mm", "presence")}),
+        "landmark_predictor.onnx": (
+            _Predictor(network.predictor), (uniform(1, features), uniform(300, 2), torch.tensor([[0.3, 0.7]])),
+            ["features", "query_uv", "style"], ["position", "log_sigma"],
+            {name: {0: "K"} for name in ("query_uv", "position", "log_sigma")}),
+    }
+
+
+def export(network: InfiniteLandmarks, folder: Path, record: dict) -> None:
+    """Writes the three graphs, model.json (`record` completed) and the inputs and outputs that prove parity."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files, parity = {}, {}
+    for name, (module, inputs, input_names, output_names, dynamic) in graphs(network).items():
+        module.eval()
+        path = folder / name
+        torch.onnx.export(module, inputs, str(path), input_names=input_names, output_names=output_names,
+                          dynamic_axes=dynamic, opset_version=OPSET, do_constant_folding=True)
+        files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        with torch.inference_mode():
+            outputs = module(*inputs)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        for key, value in zip(input_names + output_names, (*inputs, *outputs)):
+            parity[f"{path.stem}.{key}"] = value.numpy()
+    np.savez(folder / PARITY_FILE, **parity)
+    card = {**record, "files": files, "styles": list(STYLES), "defaultStyle": "photo", "licence": "MIT", "trainingData": list(DATA)}
+    (folder / "model.json").write_text(json.dumps(card, indent=2) + "\n")
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--checkpoint", type=Path, help="default: an untrained network")
+    parser.add_argument("--preset", choices=("compact", "paper"), default="compact")
+    parser.add_argument("--metrics", type=Path, help="metrics.json of `evaluate`")
+    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--output", type=Path, required=True)
+
+
+def run(arguments) -> None:
+    network = load_checkpoint(arguments.checkpoint, arguments.preset)
+    metrics = json.loads(arguments.metrics.read_text()) if arguments.metrics else {}
+    threshold = metrics.pop("presenceThreshold", 0.5)
+    export(network, arguments.output, {"name": arguments.preset, "version": arguments.version,
+                                       "presenceThreshold": threshold, "metrics": metrics})
