@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from training import tfjs
-from training.facemesh import Conv2dSame, ResidualBlock, assign
+from . import tfjs
+from .facemesh import Conv2dSame, ResidualBlock, assign
 
 IMAGE_SIZE = 256
 CHANNELS = 24
@@ -48,7 +48,7 @@ class BlazeFace(nn.Module):
         self.boxes = nn.ModuleList(nn.Conv2d(c, a * VALUES, 1) for c, (_, a) in zip(map_channels, ANCHORS))
         centres = [np.stack(np.meshgrid(np.arange(n) + 0.5, np.arange(n) + 0.5), -1).reshape(-1, 2).repeat(a, 0) / n
                    for n, a in ANCHORS]
-        self.register_buffer('anchors', torch.tensor(np.concatenate(centres), dtype=torch.float32))    # [896, 2]
+        self.register_buffer("anchors", torch.tensor(np.concatenate(centres), dtype=torch.float32))    # [896, 2]
 
     def forward(self, image):
         """image: RGB 0..1 [B, 3, 256, 256].
@@ -102,17 +102,17 @@ def _overlap(box, boxes):
 
 def load(teacher):
     """BlazeFace with the weights of blazeface-back.json in the folder `teacher`, in evaluation mode."""
-    weights = tfjs.read(Path(teacher) / 'blazeface-back.json').weights
+    weights = tfjs.read(Path(teacher) / "blazeface-back.json").weights
     model = BlazeFace()
     blocks = [layer for layer in model.fine if isinstance(layer, ResidualBlock)]
     separable = [(block.depthwise, block.pointwise) for block in blocks] + [(model.coarse[0], model.coarse[1])]
     # Upstream's names are numbers: 'unknown', 'unknown_0', ...; kernels stand before their biases.
-    assign(model.fine[0], weights['unknown'], weights['unknown_0'])
+    assign(model.fine[0], weights["unknown"], weights["unknown_0"])
     for n, (depthwise, pointwise) in enumerate(separable):
-        assign(depthwise, weights[f'unknown_{4 * n + 1}'])
-        assign(pointwise, weights[f'unknown_{4 * n + 3}'], weights[f'unknown_{4 * n + 4}'])
+        assign(depthwise, weights[f"unknown_{4 * n + 1}"])
+        assign(pointwise, weights[f"unknown_{4 * n + 3}"], weights[f"unknown_{4 * n + 4}"])
     outputs = [model.boxes[1], model.boxes[0], model.scores[1], model.scores[0]]
     for n, layer in enumerate(outputs):
         first = 4 * len(separable) + 1 + 2 * n
-        assign(layer, weights[f'unknown_{first}'], weights[f'unknown_{first + 1}'])
+        assign(layer, weights[f"unknown_{first}"], weights[f"unknown_{first + 1}"])
     return model.eval()

