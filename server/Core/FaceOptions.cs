@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace MeshFromFaces.Core;
 
 /// <summary>What a user may choose. <see cref="FacePipeline"/> checks it once, before any work.</summary>
@@ -9,8 +11,12 @@ public sealed record FaceOptions
     /// <summary>Side of the square atlas in texels: a power of two, 512 to 8192.</summary>
     public int TextureSize { get; init; } = 2048;
 
-    /// <summary>A name in <see cref="FacePipeline.Topologies"/>, or the path of the user's own OBJ (its <c>vt</c> are canonical UVs).</summary>
+    /// <summary>A name in <see cref="FacePipeline.Topologies"/>.</summary>
     public string Topology { get; init; } = "mid";
+
+    /// <summary>The path of the user's own OBJ (its <c>vt</c> are canonical UVs) in place of <see cref="Topology"/>; never taken from JSON, so no HTTP caller can name a file.</summary>
+    [JsonIgnore]
+    public string? TopologyFile { get; init; }
 
     /// <summary>A name in <see cref="FacePipeline.Layouts"/>; <c>dense</c> is the topology's own vertices.</summary>
     public string Layout { get; init; } = "ibug68";

@@ -1,3 +1,14 @@
+using System.Globalization;
+using System.Numerics;
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using MeshFromFaces.Core.Export;
+using MeshFromFaces.Core.Geometry;
+using MeshFromFaces.Core.Imaging;
+using MeshFromFaces.Core.Inference;
+using MeshFromFaces.Core.Texturing;
+
 namespace MeshFromFaces.Core;
 
 /// <summary>
@@ -7,24 +18,61 @@ public sealed class FacePipeline : IDisposable
 {
     public const int MaxViews = 64;
 
+    /// <summary>Of all photos of a capture together; they are held decoded, three bytes a pixel.</summary>
+    public const long MaxCapturePixels = 1_500_000_000;
+
+    // Nearer than this the projection is meaningless.
+    private const float NearestDepth = 0.02f; // m
+
+    private readonly FaceModel _model;
+    private readonly Dictionary<string, Topology> _topologies;
+    private readonly Dictionary<string, Layout> _layouts;
+    private AtlasMap? _lastMap; // The next capture mostly wants the same.
+
+    private FacePipeline(FaceModel model, Dictionary<string, Topology> topologies, Dictionary<string, Layout> layouts)
+    {
+        (_model, _topologies, _layouts) = (model, topologies, layouts);
+        Topologies = [.. topologies.Keys.Order(StringComparer.Ordinal)];
+        Layouts = [.. layouts.Keys.Append(Layout.Dense).Order(StringComparer.Ordinal)];
+    }
+
     public static string DefaultModelFolder => Path.Combine(AppContext.BaseDirectory, "models", "compact");
     public static string DefaultCanonicalFolder => Path.Combine(AppContext.BaseDirectory, "models", "canonical");
+
+    public ModelCard Model => _model.Card;
+    public IReadOnlyList<string> Layouts { get; }
+    public IReadOnlyList<string> Topologies { get; }
+
+    /// <summary>Where inference runs, for the log: "CUDA", or "CPU" (with the reason, if CUDA was there but failed).</summary>
+    public string Device => _model.Device;
+
+    /// <summary>This library's version, as the GLB names it.</summary>
+    public static string Version { get; } = typeof(FacePipeline).Assembly.GetName().Version!.ToString(3);
 
     /// <summary>Loads a model and the canonical face; null takes the folders that come beside the executable.</summary>
     /// <param name="modelFolder">A folder with the three graphs and model.json.</param>
     /// <param name="canonicalFolder">A folder with topologies/*.obj and layouts/*.json.</param>
     /// <exception cref="InputException">A folder or a file in it is missing or broken; the message says which.</exception>
-    public static FacePipeline Load(string? modelFolder = null, string? canonicalFolder = null) => throw new NotImplementedException();
-
-    public ModelCard Model => throw new NotImplementedException();
-    public IReadOnlyList<string> Layouts => throw new NotImplementedException();
-    public IReadOnlyList<string> Topologies => throw new NotImplementedException();
-
-    /// <summary>Where inference runs, for the log: "CPU" or "CUDA".</summary>
-    public string Device => throw new NotImplementedException();
+    public static FacePipeline Load(string? modelFolder = null, string? canonicalFolder = null)
+    {
+        string canonical = canonicalFolder ?? DefaultCanonicalFolder;
+        var topologies = Files(canonical, "topologies", "*.obj").ToDictionary(
+            path => Path.GetFileNameWithoutExtension(path), path => TopologyReader.Read(Path.GetFileNameWithoutExtension(path), File.ReadAllText(path)));
+        var layouts = Files(canonical, "layouts", "*.json").Select(path => Layout.Read(path, File.ReadAllBytes(path))).ToDictionary(layout => layout.Name);
+        return new FacePipeline(new FaceModel(modelFolder ?? DefaultModelFolder), topologies, layouts);
+    }
 
     /// <summary>Throws an <see cref="InputException"/> that names the option and the allowed values if one is out of range or unknown.</summary>
-    public void Validate(FaceOptions options) => throw new NotImplementedException();
+    public void Validate(FaceOptions options)
+    {
+        if (options.TextureSize is < FaceOptions.MinTextureSize or > FaceOptions.MaxTextureSize || !BitOperations.IsPow2(options.TextureSize))
+        {
+            throw new InputException($"A texture size of {options.TextureSize} is not possible; use 512, 1024, 2048, 4096 or 8192.");
+        }
+        RequireKnown("topology", options.Topology, Topologies);
+        RequireKnown("layout", options.Layout, Layouts);
+        RequireKnown("style", options.Style ?? Model.DefaultStyle, Model.Styles);
+    }
 
     /// <summary>The landmarks of each photo, in the order given.</summary>
     /// <exception cref="InputException">A photo or an option is at fault.</exception>
@@ -32,7 +80,19 @@ public sealed class FacePipeline : IDisposable
         IReadOnlyList<PhotoFile> photos,
         FaceOptions options,
         IProgress<PipelineProgress>? progress = null,
-        CancellationToken cancellation = default) => throw new NotImplementedException();
+        CancellationToken cancellation = default)
+    {
+        Validate(options);
+        var clock = new StageClock([("Reading photos", 0.6), ("Finding faces", 0.15), ("Fitting the face", 0.15), ("Checking visibility", 0.1)], progress, cancellation);
+        var capture = new Capture(options.SkipBadViews);
+        var topology = ChooseTopology(options);
+        var layout = ChooseLayout(options, topology);
+
+        var views = clock.Run(report => Read(photos, capture, report));
+        var faces = clock.Run(report => FindFaces(views, capture, report, cancellation));
+        var fits = clock.Run(report => Fit(faces, topology, layout, options, capture, report));
+        return clock.Run(report => Each(fits, report, fit => Describe(fit, layout, new DepthBuffer(fit.Camera, fit.Mesh))));
+    }
 
     /// <summary>One mesh with one texture from all photos.</summary>
     /// <exception cref="InputException">A photo or an option is at fault.</exception>
@@ -40,7 +100,314 @@ public sealed class FacePipeline : IDisposable
         IReadOnlyList<PhotoFile> photos,
         FaceOptions options,
         IProgress<PipelineProgress>? progress = null,
-        CancellationToken cancellation = default) => throw new NotImplementedException();
+        CancellationToken cancellation = default)
+    {
+        Validate(options);
+        var clock = new StageClock(
+            [("Reading photos", 0.25), ("Finding faces", 0.05), ("Fitting the face", 0.1), ("Unwrapping photos", 0.45), ("Filling the texture", 0.05), ("Writing the mesh", 0.1)],
+            progress, cancellation);
+        var capture = new Capture(options.SkipBadViews);
+        var topology = ChooseTopology(options);
+        var layout = ChooseLayout(options, topology);
 
-    public void Dispose() => throw new NotImplementedException();
+        var views = clock.Run(report => Read(photos, capture, report));
+        var faces = clock.Run(report => FindFaces(views, capture, report, cancellation));
+        var fits = clock.Run(report => Fit(faces, topology, layout, options, capture, report));
+        var blend = new TextureBlend(options.TextureSize);
+        var maps = clock.Run(report => Unwrap(fits, topology, layout, options, blend, report, cancellation));
+        var atlas = clock.Run(_ => blend.Average(cancellation));
+        var (glb, texture) = clock.Run(_ =>
+        {
+            var mesh = Mesh.Combine(topology, [.. fits.Select(fit => fit.Mesh.Head)], [.. fits.Select(fit => fit.Sigma)], [.. maps.Select(map => map.Visible)]);
+            return Write(mesh, atlas, fits, options);
+        });
+        return new Face(glb, texture, [.. InOrder(fits, maps).Select(map => map.View)], capture.Skipped, clock.Times);
+    }
+
+    public void Dispose() => _model.Dispose();
+
+    // One photo of the capture. They are worked on in the order of their content's hash, so that the order in which they
+    // were given can change no rounding; Index, the place in that order, brings results back to it.
+    private sealed record View(int Index, string Hash, Photo Photo);
+
+    private sealed record FoundFace(View View, Theta Theta, EncodedFace Encoding);
+
+    private sealed record FittedView(View View, double Presence, PhotoCamera Camera, Mesh Mesh, float[] Sigma, Answers Landmarks);
+
+    private sealed record UnwrappedView(bool[] Visible, FaceView View);
+
+    private static List<View> Read(IReadOnlyList<PhotoFile> photos, Capture capture, Action<double> report)
+    {
+        if (photos.Count is < 1 or > MaxViews)
+        {
+            throw new InputException($"{photos.Count} photos were given; 1 to {MaxViews} photos of one face are needed.");
+        }
+        var views = new View?[photos.Count];
+        long pixels = 0;
+        int done = 0;
+        capture.ForEach(photos.Count, Environment.ProcessorCount, i => photos[i].Name, i =>
+        {
+            if (Interlocked.Read(ref pixels) > MaxCapturePixels)
+            {
+                return; // Refused below; no need to fill the memory first.
+            }
+            var photo = PhotoDecoder.Decode(photos[i]);
+            Interlocked.Add(ref pixels, (long)photo.Width * photo.Height);
+            views[i] = new View(i, Convert.ToHexString(SHA256.HashData(photos[i].Bytes)), photo);
+            report((double)Interlocked.Increment(ref done) / photos.Count);
+        });
+        if (pixels > MaxCapturePixels)
+        {
+            throw new InputException($"The photos have more than {MaxCapturePixels / 1_000_000} megapixels together. Use fewer or smaller photos.");
+        }
+        capture.RequireOne(views.Count(view => view is not null));
+        return [.. views.OfType<View>().OrderBy(view => view.Hash, StringComparer.Ordinal)];
+    }
+
+    private List<FoundFace> FindFaces(List<View> views, Capture capture, Action<double> report, CancellationToken cancellation)
+    {
+        var thetas = new List<Theta>();
+        foreach (var view in views)
+        {
+            thetas.Add(_model.FindFace(view.Photo));
+            report(0.5 * thetas.Count / views.Count);
+        }
+        var encodings = _model.Encode([.. views.Select(view => view.Photo)], thetas, cancellation);
+        var faces = new FoundFace?[views.Count];
+        capture.ForEach(views.Count, 1, i => views[i].Photo.Name, i =>
+        {
+            double presence = encodings[i].Presence;
+            if (presence < Model.PresenceThreshold)
+            {
+                throw new InputException(string.Create(CultureInfo.InvariantCulture,
+                    $"'{views[i].Photo.Name}': no face was found (presence {presence:F2}, at least {Model.PresenceThreshold:F2} is needed). Use a photo in which the face is whole, upright and at least a tenth of the picture wide."));
+            }
+            faces[i] = new FoundFace(views[i], thetas[i], encodings[i]);
+        });
+        capture.RequireOne(faces.Count(face => face is not null));
+        return [.. faces.OfType<FoundFace>()];
+    }
+
+    private List<FittedView> Fit(List<FoundFace> faces, Topology topology, Layout layout, FaceOptions options, Capture capture, Action<double> report)
+    {
+        bool dense = layout.Queries == topology.Vertices;
+        Uv[] queries = dense ? [.. topology.Vertices] : [.. topology.Vertices, .. layout.Queries];
+        int vertices = topology.Vertices.Length;
+        var fits = new FittedView?[faces.Count];
+        capture.ForEach(faces.Count, 1, i => faces[i].View.Photo.Name, i =>
+        {
+            var (view, theta, encoding) = faces[i];
+            var camera = new PhotoCamera(encoding.Pose, theta, view.Photo.Width, view.Photo.Height);
+            var answers = _model.Predict(encoding, queries, options.Style ?? Model.DefaultStyle, view.Photo.Name);
+            RequireInFront(camera, answers.Head, view.Photo.Name);
+            var landmarks = dense ? answers : new Answers(answers.Head[vertices..], answers.Sigma[vertices..]);
+            fits[i] = new FittedView(view, encoding.Presence, camera, new Mesh(topology, answers.Head[..vertices]), answers.Sigma[..vertices], landmarks);
+            report((i + 1.0) / faces.Count);
+        });
+        capture.RequireOne(fits.Count(fit => fit is not null));
+        return [.. fits.OfType<FittedView>()];
+    }
+
+    // Views run side by side: their sums are exact, so it does not matter which comes first. The largest atlases go one by
+    // one, as each takes a quarter of a gigabyte.
+    private List<UnwrappedView> Unwrap(
+        List<FittedView> fits, Topology topology, Layout layout, FaceOptions options, TextureBlend blend, Action<double> report, CancellationToken cancellation)
+    {
+        var map = MapOf(topology, options.TextureSize);
+        var views = new UnwrappedView[fits.Count];
+        int done = 0;
+        var parallel = new ParallelOptions
+        {
+            CancellationToken = cancellation,
+            MaxDegreeOfParallelism = options.TextureSize > 4096 ? 1 : Math.Min(4, Environment.ProcessorCount),
+        };
+        Parallel.For(0, fits.Count, parallel, i =>
+        {
+            var (fit, photo) = (fits[i], fits[i].View.Photo);
+            var depth = new DepthBuffer(fit.Camera, fit.Mesh);
+            var atlas = ViewTexture.Unwrap(photo, fit.Mesh, depth, map, cancellation);
+            lock (blend)
+            {
+                blend.Add(atlas);
+            }
+            var landmarks = Describe(fit, layout, depth);
+            var overlay = Overlay.Draw(photo, fit.Mesh, depth, [.. landmarks.Landmarks.Select(mark => (new PixelPoint(mark.X, mark.Y), mark.Visible))]);
+            var texture = PictureEncoder.Png(atlas.Rgba, atlas.Size, atlas.Size);
+            views[i] = new UnwrappedView([.. fit.Mesh.Head.Select(depth.Sees)], new FaceView(landmarks, texture, overlay));
+            report((double)Interlocked.Increment(ref done) / fits.Count);
+        });
+        return [.. views];
+    }
+
+    private (byte[] Glb, byte[] Texture) Write(Mesh mesh, Atlas atlas, List<FittedView> fits, FaceOptions options)
+    {
+        byte[] texture = [];
+        byte[] glb = [];
+        Parallel.Invoke(
+            () => texture = PictureEncoder.Png(atlas.Rgba, atlas.Size, atlas.Size),
+            // JPEG: a tenth of the PNG's size, and every reader of glTF has it.
+            () => glb = GlbWriter.Write(
+                mesh,
+                PictureEncoder.Jpeg(atlas.Rgb(), atlas.Size, atlas.Size),
+                [.. fits.OrderBy(fit => fit.View.Index).Select(fit => new GlbView(fit.View.Photo.Name, fit.Camera))],
+                $"MeshFromFaces {Version}",
+                Extras(options)));
+        return (glb, texture);
+    }
+
+    private JsonObject Extras(FaceOptions options) => new()
+    {
+        ["tool"] = "MeshFromFaces",
+        ["version"] = Version,
+        ["model"] = new JsonObject { ["name"] = Model.Name, ["version"] = Model.Version, ["hash"] = Model.Hash },
+        ["options"] = new JsonObject
+        {
+            ["textureSize"] = options.TextureSize,
+            ["topology"] = options.Topology,
+            ["layout"] = options.Layout,
+            ["style"] = options.Style ?? Model.DefaultStyle,
+            ["skipBadViews"] = options.SkipBadViews,
+        },
+    };
+
+    private static ViewLandmarks Describe(FittedView fit, Layout layout, DepthBuffer depth)
+    {
+        var (camera, answers) = (fit.Camera, fit.Landmarks);
+        var landmarks = new Landmark[answers.Head.Length];
+        for (int i = 0; i < landmarks.Length; i++)
+        {
+            var head = answers.Head[i];
+            var point = camera.Project(head);
+            landmarks[i] = new Landmark(point.X, point.Y, [head.X, head.Y, head.Z], answers.Sigma[i] * camera.PixelsPerFaceUnit, depth.Sees(head));
+        }
+        var translation = camera.Pose.Translation;
+        return new ViewLandmarks(
+            fit.View.Photo.Name, camera.Width, camera.Height, fit.Presence, layout.Name, landmarks,
+            camera.Theta.ToArray(), camera.Pose.RotationArray(), [translation.X, translation.Y, translation.Z], camera.Pose.FocalMm);
+    }
+
+    private static T[] Each<T>(List<FittedView> fits, Action<double> report, Func<FittedView, T> describe)
+    {
+        var results = new List<T>();
+        foreach (var fit in fits)
+        {
+            results.Add(describe(fit));
+            report((double)results.Count / fits.Count);
+        }
+        return InOrder(fits, results);
+    }
+
+    private static T[] InOrder<T>(List<FittedView> fits, IReadOnlyList<T> results) =>
+        [.. fits.Zip(results).OrderBy(pair => pair.First.View.Index).Select(pair => pair.Second)];
+
+    private AtlasMap MapOf(Topology topology, int size)
+    {
+        var map = _lastMap;
+        if (map is null || map.Topology != topology || map.Size != size)
+        {
+            _lastMap = map = AtlasMap.Make(topology, size);
+        }
+        return map;
+    }
+
+    private Topology ChooseTopology(FaceOptions options)
+    {
+        if (options.TopologyFile is not { } path)
+        {
+            return _topologies[options.Topology];
+        }
+        try
+        {
+            return TopologyReader.Read(Path.GetFileName(path), File.ReadAllText(path));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"Topology '{path}' cannot be read: {exception.Message} Give the path of an OBJ.", exception);
+        }
+    }
+
+    private Layout ChooseLayout(FaceOptions options, Topology topology) =>
+        options.Layout == Layout.Dense ? new Layout(Layout.Dense, topology.Vertices) : _layouts[options.Layout];
+
+    private static void RequireInFront(PhotoCamera camera, Vector3[] head, string name)
+    {
+        bool plausible = camera.Theta.Scale is > 1e-3f and < 1e3f && camera.Pose.FocalMm > 1;
+        foreach (var position in head)
+        {
+            plausible &= -camera.Pose.ToCamera(position).Z > NearestDepth;
+        }
+        if (!plausible)
+        {
+            throw new InputException($"'{name}': the face could not be fitted (the camera would stand inside the head). Use a photo in which the face is whole and upright.");
+        }
+    }
+
+    private static void RequireKnown(string option, string value, IReadOnlyList<string> allowed)
+    {
+        if (!allowed.Contains(value))
+        {
+            throw new InputException($"The {option} '{value}' is unknown; use {string.Join(" or ", allowed)}.");
+        }
+    }
+
+    private static string[] Files(string canonical, string folder, string pattern)
+    {
+        string path = Path.Combine(canonical, folder);
+        string[] files = Directory.Exists(path) ? Directory.GetFiles(path, pattern) : [];
+        return files.Length > 0
+            ? files
+            : throw new InputException($"'{path}' has no {pattern}. A canonical folder has topologies/*.obj and layouts/*.json; copy it whole.");
+    }
+
+    // Which photos of a capture could not be used.
+    private sealed class Capture(bool skipBadViews)
+    {
+        private readonly List<SkippedView> _skipped = [];
+
+        public IReadOnlyList<SkippedView> Skipped => _skipped;
+
+        /// <summary>Does each view's work; of those at fault, the first in the order ends the job, unless they are to be skipped.</summary>
+        public void ForEach(int count, int parallel, Func<int, string> name, Action<int> work)
+        {
+            var faults = new InputException?[count];
+            try
+            {
+                Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = parallel }, i =>
+                {
+                    try
+                    {
+                        work(i);
+                    }
+                    catch (InputException fault)
+                    {
+                        faults[i] = fault;
+                    }
+                });
+            }
+            catch (AggregateException several)
+            {
+                // The first stands for all; a cancellation stays one.
+                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(several.Flatten().InnerExceptions[0]);
+            }
+            for (int i = 0; i < count; i++)
+            {
+                if (faults[i] is { } fault)
+                {
+                    if (!skipBadViews)
+                    {
+                        throw fault;
+                    }
+                    _skipped.Add(new SkippedView(name(i), fault.Message));
+                }
+            }
+        }
+
+        public void RequireOne(int left)
+        {
+            if (left == 0)
+            {
+                throw new InputException("No photo is left to work with. " + string.Join(" ", _skipped.Select(view => view.Reason)));
+            }
+        }
+    }
 }

@@ -1,0 +1,199 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+namespace MeshFromFaces.Core.Imaging;
+
+/// <summary>
+/// The two resamplings before the networks. Both work on the sRGB-encoded values, as in training, and write
+/// planes of 0..1: [3, size, size], R first.
+/// </summary>
+internal static class Resampler
+{
+    // Samples a side of one output pixel; more would only refine an average of hundreds.
+    private const int MaxSamples = 16;
+
+    /// <summary>The photo centred in its square with black around it, shrunk by exact area averages (enlarged: bilinear).</summary>
+    /// <param name="planes">[3, size, size] at <paramref name="offset"/>.</param>
+    public static void Square(Photo photo, int size, float[] planes, int offset = 0)
+    {
+        var columns = Taps.Make(photo.Width, photo.SquareSide, size);
+        var rows = Taps.Make(photo.Height, photo.SquareSide, size);
+        int stride = photo.Width * 3;
+        Parallel.For(0, size, () => new float[stride], (y, _, sums) =>
+        {
+            Array.Clear(sums);
+            for (int tap = 0; tap < rows.Count[y]; tap++)
+            {
+                int row = rows.Start[y] + tap;
+                AddScaled(photo.Pixels.AsSpan(row * stride, stride), rows.Weight(y, tap), sums);
+            }
+            for (int x = 0; x < size; x++)
+            {
+                float r = 0, g = 0, b = 0;
+                int at = columns.Start[x] * 3;
+                for (int tap = 0; tap < columns.Count[x]; tap++, at += 3)
+                {
+                    float weight = columns.Weight(x, tap);
+                    r += weight * sums[at];
+                    g += weight * sums[at + 1];
+                    b += weight * sums[at + 2];
+                }
+                int pixel = offset + (y * size) + x;
+                planes[pixel] = r * (1 / 255f);
+                planes[pixel + (size * size)] = g * (1 / 255f);
+                planes[pixel + (2 * size * size)] = b * (1 / 255f);
+            }
+            return sums;
+        }, _ => { });
+    }
+
+    /// <summary>
+    /// The face image I': each output pixel is the mean of a regular grid of bilinear samples over the photo area it
+    /// covers, about one a photo pixel, so that a large photo does not alias; black outside the photo.
+    /// </summary>
+    /// <param name="toPhoto">Output pixels (centres at half-integers) to photo pixels.</param>
+    /// <param name="planes">[3, size, size] at <paramref name="offset"/>.</param>
+    public static void Crop(Photo photo, Affine toPhoto, int size, float[] planes, int offset = 0)
+    {
+        int across = Samples(toPhoto.Xx, toPhoto.Yx);
+        int down = Samples(toPhoto.Xy, toPhoto.Yy);
+        float scale = 1f / (255f * across * down);
+        Parallel.For(0, size, y =>
+        {
+            var pixels = photo.Pixels.AsSpan();
+            bool inside = RowInside(photo, toPhoto, size, y);
+            for (int x = 0; x < size; x++)
+            {
+                float r = 0, g = 0, b = 0;
+                for (int j = 0; j < down; j++)
+                {
+                    // Half-integer pixel centres: a sample's position less a half is the index of its upper left pixel.
+                    var (px, py) = toPhoto.Apply(x + (0.5 / across), y + ((j + 0.5) / down));
+                    float fx = (float)px - 0.5f, fy = (float)py - 0.5f;
+                    float stepX = (float)(toPhoto.Xx / across), stepY = (float)(toPhoto.Yx / across);
+                    for (int i = 0; i < across; i++, fx += stepX, fy += stepY)
+                    {
+                        int ix = (int)MathF.Floor(fx), iy = (int)MathF.Floor(fy);
+                        float tx = fx - ix, ty = fy - iy;
+                        if (inside)
+                        {
+                            int upper = ((iy * photo.Width) + ix) * 3;
+                            var a = pixels.Slice(upper, 6);
+                            var c = pixels.Slice(upper + (photo.Width * 3), 6);
+                            r += Mix(a[0], a[3], c[0], c[3], tx, ty);
+                            g += Mix(a[1], a[4], c[1], c[4], tx, ty);
+                            b += Mix(a[2], a[5], c[2], c[5], tx, ty);
+                        }
+                        else
+                        {
+                            AddAtEdge(photo, ix, iy, (1 - tx) * (1 - ty), ref r, ref g, ref b);
+                            AddAtEdge(photo, ix + 1, iy, tx * (1 - ty), ref r, ref g, ref b);
+                            AddAtEdge(photo, ix, iy + 1, (1 - tx) * ty, ref r, ref g, ref b);
+                            AddAtEdge(photo, ix + 1, iy + 1, tx * ty, ref r, ref g, ref b);
+                        }
+                    }
+                }
+                int pixel = offset + (y * size) + x;
+                planes[pixel] = r * scale;
+                planes[pixel + (size * size)] = g * scale;
+                planes[pixel + (2 * size * size)] = b * scale;
+            }
+        });
+    }
+
+    /// <summary>Photo pixels covered by one step, as a count of samples.</summary>
+    internal static int Samples(double dx, double dy) => (int)Math.Clamp(Math.Round(Math.Sqrt((dx * dx) + (dy * dy))), 1, MaxSamples);
+
+    private static float Mix(float a, float b, float c, float d, float tx, float ty)
+    {
+        float upper = a + ((b - a) * tx);
+        float lower = c + ((d - c) * tx);
+        return upper + ((lower - upper) * ty);
+    }
+
+    private static void AddAtEdge(Photo photo, int x, int y, float weight, ref float r, ref float g, ref float b)
+    {
+        if ((uint)x < (uint)photo.Width && (uint)y < (uint)photo.Height)
+        {
+            int at = ((y * photo.Width) + x) * 3;
+            r += weight * photo.Pixels[at];
+            g += weight * photo.Pixels[at + 1];
+            b += weight * photo.Pixels[at + 2];
+        }
+    }
+
+    // A row of output pixels is a parallelogram in the photo: inside when its corners are, with a pixel to spare.
+    private static bool RowInside(Photo photo, Affine toPhoto, int size, int y)
+    {
+        bool Inside(double x, double row)
+        {
+            var (px, py) = toPhoto.Apply(x, row);
+            return px >= 1 && py >= 1 && px <= photo.Width - 2 && py <= photo.Height - 2;
+        }
+        return Inside(0, y) && Inside(size, y) && Inside(0, y + 1) && Inside(size, y + 1);
+    }
+
+    private static void AddScaled(ReadOnlySpan<byte> row, float weight, Span<float> sums)
+    {
+        int i = 0;
+        if (Vector.IsHardwareAccelerated)
+        {
+            var scale = new Vector<float>(weight);
+            for (; i <= row.Length - Vector<byte>.Count; i += Vector<byte>.Count)
+            {
+                Vector.Widen(new Vector<byte>(row[i..]), out var low, out var high);
+                Vector.Widen(low, out var first, out var second);
+                Vector.Widen(high, out var third, out var fourth);
+                var target = MemoryMarshal.Cast<float, Vector<float>>(sums.Slice(i, Vector<byte>.Count));
+                target[0] += Vector.ConvertToSingle(Vector.AsVectorInt32(first)) * scale;
+                target[1] += Vector.ConvertToSingle(Vector.AsVectorInt32(second)) * scale;
+                target[2] += Vector.ConvertToSingle(Vector.AsVectorInt32(third)) * scale;
+                target[3] += Vector.ConvertToSingle(Vector.AsVectorInt32(fourth)) * scale;
+            }
+        }
+        for (; i < row.Length; i++)
+        {
+            sums[i] += weight * row[i];
+        }
+    }
+
+    /// <summary>For each output position of one axis, which source pixels it takes and with what weight.</summary>
+    private sealed class Taps(int count, int most)
+    {
+        public readonly int[] Start = new int[count];
+        public readonly int[] Count = new int[count];
+        private readonly float[] _weights = new float[count * most];
+
+        public float Weight(int output, int tap) => _weights[(output * most) + tap];
+
+        /// <param name="source">Pixels of the photo on this axis.</param>
+        /// <param name="square">Pixels of the square; what the photo leaves free is black, half at each end.</param>
+        /// <param name="output">Pixels wanted.</param>
+        public static Taps Make(int source, int square, int output)
+        {
+            double scale = (double)square / output;
+            // Centred as the theta convention has it; an odd rest leaves the photo on a half pixel.
+            double pad = (square - source) / 2.0;
+            var taps = new Taps(output, (int)Math.Ceiling(scale) + 2);
+            for (int i = 0; i < output; i++)
+            {
+                // A box of one output pixel, or, when enlarging, a tent of one source pixel (bilinear).
+                double centre = ((i + 0.5) * scale) - pad;
+                double reach = scale >= 1 ? scale / 2 : 1;
+                int first = Math.Max(0, (int)Math.Floor(scale >= 1 ? centre - reach : centre - 0.5));
+                int last = Math.Min(source - 1, (int)Math.Ceiling(scale >= 1 ? centre + reach : centre + 0.5) - 1);
+                taps.Start[i] = first;
+                for (int pixel = first; pixel <= last; pixel++)
+                {
+                    double weight = scale >= 1
+                        ? (Math.Min(pixel + 1, centre + reach) - Math.Max(pixel, centre - reach)) / scale
+                        : Math.Max(0, 1 - Math.Abs(pixel + 0.5 - centre));
+                    taps._weights[(i * taps.Most) + taps.Count[i]++] = (float)weight;
+                }
+            }
+            return taps;
+        }
+
+        private int Most => most;
+    }
+}

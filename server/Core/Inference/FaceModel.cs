@@ -1,0 +1,240 @@
+using System.Globalization;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using MeshFromFaces.Core.Geometry;
+using MeshFromFaces.Core.Imaging;
+using Microsoft.ML.OnnxRuntime;
+
+namespace MeshFromFaces.Core.Inference;
+
+/// <summary>The three graphs of a model folder. Safe to call from several threads.</summary>
+internal sealed class FaceModel : IDisposable
+{
+    // Views a run of the encoder: enough to fill the cores, few enough to keep its memory small.
+    private const int Batch = 8;
+
+    private readonly InferenceSession _transformer, _encoder, _predictor;
+    private readonly RunOptions _run = new();
+    private readonly int _faceSize;
+
+    /// <exception cref="InputException">The folder, its card or a graph is missing, altered or of another shape.</exception>
+    public FaceModel(string folder)
+    {
+        Card = ReadCard(folder);
+        using var options = MakeOptions(out string device);
+        Device = device;
+        _transformer = Open(folder, GraphContract.SpatialTransformer, options);
+        _encoder = Open(folder, GraphContract.FaceEncoder, options);
+        _predictor = Open(folder, GraphContract.LandmarkPredictor, options);
+        _faceSize = _encoder.InputMetadata[GraphContract.Face].Dimensions is [_, 3, int height, int width] && height == width && height > 0
+            ? height
+            : throw new InputException($"'{Path.Combine(folder, GraphContract.FaceEncoder.File)}' needs an input '{GraphContract.Face}' [V,3,H,H]. Export the model again.");
+    }
+
+    public ModelCard Card { get; }
+
+    /// <summary>"CUDA" or "CPU", with the reason if CUDA was there and could not be used.</summary>
+    public string Device { get; }
+
+    /// <summary>Where the face is: face image to photo.</summary>
+    public Theta FindFace(Photo photo)
+    {
+        const int Size = GraphContract.ImageSize;
+        var image = new float[3 * Size * Size];
+        Resampler.Square(photo, Size, image);
+        using var input = Tensor(image, 1, 3, Size, Size);
+        using var outputs = _transformer.Run(_run, [GraphContract.Image], [input], [GraphContract.Theta]);
+        var theta = Read(outputs[0], photo.Name, GraphContract.Theta, 6);
+        return new Theta(theta[0], theta[1], theta[2], theta[3], theta[4], theta[5]);
+    }
+
+    /// <summary>Features, pose and presence of each photo's face image.</summary>
+    public EncodedFace[] Encode(IReadOnlyList<Photo> photos, IReadOnlyList<Theta> thetas, CancellationToken cancellation = default)
+    {
+        var encodings = new EncodedFace[photos.Count];
+        int plane = 3 * _faceSize * _faceSize;
+        for (int first = 0; first < photos.Count; first += Batch)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int count = Math.Min(Batch, photos.Count - first);
+            var faces = new float[count * plane];
+            for (int i = 0; i < count; i++)
+            {
+                Resampler.Crop(photos[first + i], CropToPhoto(photos[first + i], thetas[first + i], _faceSize), _faceSize, faces, i * plane);
+            }
+            using var input = Tensor(faces, count, 3, _faceSize, _faceSize);
+            using var outputs = _encoder.Run(_run, [GraphContract.Face], [input], GraphContract.FaceEncoder.Outputs);
+            for (int i = 0; i < count; i++)
+            {
+                encodings[first + i] = ReadEncoding(outputs, i, count, photos[first + i].Name);
+            }
+        }
+        return encodings;
+    }
+
+    /// <summary>Where each query lies on this face.</summary>
+    /// <param name="name">The photo's, for messages.</param>
+    public Answers Predict(EncodedFace encoding, ReadOnlySpan<Uv> queries, string style, string name)
+    {
+        var uvs = MemoryMarshal.Cast<Uv, float>(queries).ToArray();
+        var weights = new float[Card.Styles.Count];
+        weights[Card.Styles.ToList().IndexOf(style)] = 1;
+        using var features = Tensor(encoding.Features, 1, encoding.Features.Length);
+        using var queryUv = Tensor(uvs, queries.Length, 2);
+        using var styles = Tensor(weights, 1, weights.Length);
+        using var outputs = _predictor.Run(_run, GraphContract.LandmarkPredictor.Inputs, [features, queryUv, styles], GraphContract.LandmarkPredictor.Outputs);
+        var positions = Read(outputs[0], name, GraphContract.Position, queries.Length * 3);
+        var logSigmas = Read(outputs[1], name, GraphContract.LogSigma, queries.Length);
+        var sigma = new float[queries.Length];
+        for (int i = 0; i < sigma.Length; i++)
+        {
+            sigma[i] = MathF.Exp(logSigmas[i]);
+        }
+        return new Answers(MemoryMarshal.Cast<float, Vector3>(positions).ToArray(), sigma);
+    }
+
+    public void Dispose()
+    {
+        _transformer.Dispose();
+        _encoder.Dispose();
+        _predictor.Dispose();
+        _run.Dispose();
+    }
+
+    // Output pixel (i, j) of the crop is the face-image point (2 i / size - 1, ...); theta takes it into the photo's square.
+    internal static Affine CropToPhoto(Photo photo, Theta theta, int size)
+    {
+        double half = photo.SquareSide / 2.0, step = 2.0 / size;
+        return new Affine(
+            theta.Xx * step * half, theta.Xy * step * half, ((theta.X0 - theta.Xx - theta.Xy) * half) + (photo.Width / 2.0),
+            theta.Yx * step * half, theta.Yy * step * half, ((theta.Y0 - theta.Yx - theta.Yy) * half) + (photo.Height / 2.0));
+    }
+
+    private static EncodedFace ReadEncoding(IReadOnlyList<OrtValue> outputs, int view, int views, string name)
+    {
+        ReadOnlySpan<float> Part(int output)
+        {
+            var all = outputs[output].GetTensorDataAsSpan<float>();
+            int each = all.Length / views;
+            return Finite(all.Slice(view * each, each), name, GraphContract.FaceEncoder.Outputs[output]);
+        }
+        var columns = Part(1);
+        var translation = Part(2);
+        var pose = Pose.FromColumns(new(columns[..3]), new(columns[3..6]), new(translation[..3]), Part(3)[0]);
+        double presence = 1 / (1 + Math.Exp(-Part(4)[0]));
+        return new EncodedFace(Part(0).ToArray(), pose, presence);
+    }
+
+    private static ReadOnlySpan<float> Read(OrtValue output, string photo, string tensor, int length)
+    {
+        var values = output.GetTensorDataAsSpan<float>();
+        return values.Length == length
+            ? Finite(values, photo, tensor)
+            : throw new InputException($"The model's '{tensor}' has {values.Length} values, {length} are needed. Export the model again.");
+    }
+
+    private static ReadOnlySpan<float> Finite(ReadOnlySpan<float> values, string photo, string tensor)
+    {
+        foreach (float value in values)
+        {
+            if (!float.IsFinite(value))
+            {
+                throw new InputException($"'{photo}': the model's '{tensor}' is not a number. The model is broken; use another or export it again.");
+            }
+        }
+        return values;
+    }
+
+    private static OrtValue Tensor(float[] values, params long[] shape) => OrtValue.CreateTensorValueFromMemory(values, shape);
+
+    private static SessionOptions MakeOptions(out string device)
+    {
+        var options = new SessionOptions
+        {
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+            IntraOpNumThreads = Math.Clamp(Environment.ProcessorCount, 1, 8),
+        };
+        device = "CPU";
+        if (OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider"))
+        {
+            try
+            {
+                options.AppendExecutionProvider_CUDA();
+                device = "CUDA";
+            }
+            catch (OnnxRuntimeException exception)
+            {
+                device = $"CPU (CUDA failed: {exception.Message})";
+            }
+        }
+        return options;
+    }
+
+    private static ModelCard ReadCard(string folder)
+    {
+        string path = Path.Combine(folder, GraphContract.Card);
+        if (!File.Exists(path))
+        {
+            throw new InputException($"'{path}' is missing. A model folder has {GraphContract.Card} and the three graphs it lists.");
+        }
+        ModelCard card;
+        try
+        {
+            card = JsonSerializer.Deserialize(File.ReadAllBytes(path), ModelCardJson.Default.ModelCard)
+                ?? throw new JsonException("It is empty.");
+        }
+        catch (JsonException exception)
+        {
+            throw new InputException($"'{path}' is not a model card: {exception.Message} Export the model again.", exception);
+        }
+        if (card.Styles.Count == 0 || !card.Styles.Contains(card.DefaultStyle))
+        {
+            throw new InputException($"'{path}': the default style '{card.DefaultStyle}' is not one of its styles ({string.Join(", ", card.Styles)}). Correct the card.");
+        }
+        return card with { Hash = HashOf(card) };
+    }
+
+    private static string HashOf(ModelCard card)
+    {
+        var text = new StringBuilder();
+        foreach (var (file, hash) in card.Files.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{file} {hash}\n");
+        }
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+
+    private InferenceSession Open(string folder, Graph graph, SessionOptions options)
+    {
+        string path = Path.Combine(folder, graph.File);
+        if (!File.Exists(path))
+        {
+            throw new InputException($"'{path}' is missing. A model folder has {GraphContract.Card} and the three graphs it lists.");
+        }
+        byte[] bytes = File.ReadAllBytes(path);
+        string hash = Convert.ToHexStringLower(SHA256.HashData(bytes));
+        if (!Card.Files.TryGetValue(graph.File, out string? expected) || !string.Equals(hash, expected, StringComparison.OrdinalIgnoreCase))
+        {
+            throw new InputException($"'{path}' is not the file that {GraphContract.Card} describes (its SHA-256 is {hash}, {expected ?? "nothing"} is listed). Copy the whole folder again.");
+        }
+        InferenceSession session;
+        try
+        {
+            session = new InferenceSession(bytes, options);
+        }
+        catch (OnnxRuntimeException exception)
+        {
+            throw new InputException($"'{path}' is not a graph that ONNX Runtime can load: {exception.Message}", exception);
+        }
+        foreach (string name in graph.Inputs.Except(session.InputNames).Concat(graph.Outputs.Except(session.OutputNames)))
+        {
+            session.Dispose();
+            throw new InputException($"'{path}' has no '{name}'; it needs the inputs {string.Join(", ", graph.Inputs)} and the outputs {string.Join(", ", graph.Outputs)}. Export the model again.");
+        }
+        return session;
+    }
+}
