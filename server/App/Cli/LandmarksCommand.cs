@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.Diagnostics;
+using MeshFromFaces.Core;
+
+namespace MeshFromFaces.Server.Cli;
+
+/// <summary><c>landmarks PHOTO... --layout ibug68 --output landmarks.json</c></summary>
+internal static class LandmarksCommand
+{
+    private static readonly Option<string> Output = new("--output", "-o")
+    {
+        Description = "A JSON file; - is standard output.",
+        HelpName = "FILE",
+        DefaultValueFactory = _ => OutputPath.StandardOutput,
+    };
+
+    public static Command Create()
+    {
+        var command = new Command("landmarks", """
+            Finds landmarks, head pose and focal length in each photo.
+
+            Example:
+              mesh-from-faces landmarks front.jpg left.jpg --layout ibug68 --output landmarks.json
+            """)
+        {
+            CommonOptions.Photos, CommonOptions.Layout, Output, CommonOptions.Style,
+            CommonOptions.Topology, CommonOptions.Model, CommonOptions.SkipBadViews,
+        };
+        command.SetAction(RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        long start = Stopwatch.GetTimestamp();
+        var paths = parsed.GetRequiredValue(CommonOptions.Photos);
+        var output = OutputPath.ForLandmarks(parsed.GetRequiredValue(Output), paths);
+        var options = new FaceOptions
+        {
+            Topology = parsed.GetRequiredValue(CommonOptions.Topology),
+            Layout = parsed.GetRequiredValue(CommonOptions.Layout),
+            Style = parsed.GetValue(CommonOptions.Style),
+            SkipBadViews = parsed.GetValue(CommonOptions.SkipBadViews),
+        };
+
+        var console = new UserConsole(parsed.GetValue(CommonOptions.Quiet));
+        var (photos, views) = await console.WithProgressAsync(progress =>
+        {
+            var photos = PhotoArguments.Read(paths, cancellation);
+            using var pipeline = CommonOptions.LoadPipeline(parsed, options);
+            return (photos, pipeline.Landmarks(photos, options, progress, cancellation));
+        });
+        cancellation.ThrowIfCancellationRequested();
+        var files = output.Write(ViewLandmarks.ToJson(views));
+
+        foreach (var name in photos.Select(photo => photo.Name).Except(views.Select(view => view.Image)))
+        {
+            UserConsole.Warn($"left out {name}: it cannot be used. Without --skip-bad-views the error says why.");
+        }
+        console.SayWritten(files, Stopwatch.GetElapsedTime(start));
+        return ExitCode.Success;
+    }
+}
