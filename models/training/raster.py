@@ -52,6 +52,10 @@ class Shell:
     mesh: tuple | None = None  # vertices [n, 3], normals [n, 3], triangles [m, 3] when not on the body
     hides: bool = True  # counts as an occluder of the queries
 
+    @property
+    def kind(self) -> str:
+        return "hair" if self.layers > 1 else "cloth"
+
 
 @dataclass
 class Solid:
@@ -175,7 +179,8 @@ class Renderer:
         self.programs = {name: make(shaders.VERTEX_HEAD, shaders.defined(shaders.FRAGMENT_SKIN, layers)) for layers, name in self.skin_programs.items()}
         self.programs |= {
             "inside": make(shaders.VERTEX_HEAD, shaders.FRAGMENT_INSIDE),
-            "eye": make(shaders.VERTEX_EYE, shaders.FRAGMENT_EYE), "shell": make(shaders.VERTEX_SHELL, shaders.FRAGMENT_SHELL),
+            "eye": make(shaders.VERTEX_EYE, shaders.FRAGMENT_EYE), "cloth": make(shaders.VERTEX_SHELL, shaders.FRAGMENT_SHELL),
+            "hair": make(shaders.VERTEX_SHELL, shaders.defined(shaders.FRAGMENT_SHELL, ("HAIR",))),
             "solid": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_SOLID), "lens": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_LENS),
             "depth": make(shaders.VERTEX_DEPTH, shaders.FRAGMENT_DEPTH), "unlit": make(shaders.VERTEX_UNLIT, shaders.FRAGMENT_UNLIT)}
 
@@ -339,7 +344,7 @@ class Renderer:
         common = {"camera": camera.T, "eye": -head.rotation.T @ head.translation, "up": head.rotation[1], "sky": scene.sky, "ground": scene.ground,
                   "light_direction": unit(lights), "light_colour": scene.light_colour, "exposure": scene.exposure,
                   "shadow_camera": shadow_camera.T, "shadow_strength": scene.shadow, "atlas": 0, "noise": 1, "shadow_map": 2}
-        for name in ("inside", "eye", "shell", "solid", "lens"):
+        for name in ("inside", "eye", "hair", "cloth", "solid", "lens"):
             self._set(name, **common)
 
         self.target.use()
@@ -415,13 +420,13 @@ class Renderer:
         if len(triangles) == 0:
             return None
         outline = self.buffer(np.stack([shell.edge, shell.lift], 1))
-        return self._array("shell", [(position, "3f", "position"), (normal, "3f", "normal"), (rest, "3f", "rest"), (outline, "2f", "shell")],
+        return self._array(shell.kind, [(position, "3f", "position"), (normal, "3f", "normal"), (rest, "3f", "rest"), (outline, "2f", "shell")],
                            self.buffer(triangles, "i4"))
 
     def _draw_shell(self, shell: Shell, array) -> None:
         if array is None:
             return
-        self._set("shell", tint=shell.tint, second=shell.second, strands=shell.strands.T, edge=shell.fringe, cut=shell.cut, gloss=shell.gloss,
+        self._set(shell.kind, tint=shell.tint, second=shell.second, strands=shell.strands.T, edge=shell.fringe, cut=shell.cut, gloss=shell.gloss,
                   fuzz=shell.fuzz, pattern=shell.pattern, layers=shell.layers, droop=shell.droop)
         array.render(instances=shell.layers)
 
@@ -453,3 +458,33 @@ class Renderer:
         footprint = -camera[:, 2] * SENSOR_MM / head.focal_mm / len(rendering.depth)  # m a drawn pixel covers
         slope = np.sqrt(np.maximum(1 - facing**2, 0)) / np.maximum(facing, 0.1)
         return inside & (facing > 0.02) & (-camera[:, 2] <= rendering.depth[row, column] + DEPTH_BIAS + footprint * slope)
+
+
+def render_unlit(renderer: Renderer, vertices, triangles, corner_uv, atlas, rotation, translation, focal_mm, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A mesh with its atlas and no light: for closed loops that must get the same texture back.
+
+    vertices [n, 3] m, head space; triangles [m, 3]; corner_uv [m, 3, 2], v up; atlas uint8 [h, w, 3], row 0 = v 1.
+    Returns the picture uint8 [size, size, 3], antialiased, and how much of each pixel the mesh covers, [size, size] in 0..1.
+    """
+    context, side = renderer.context, size * 2
+    data = np.concatenate([np.asarray(vertices)[triangles].reshape(-1, 3), np.asarray(corner_uv).reshape(-1, 2)], 1)
+    array = context.vertex_array(renderer.programs["unlit"], [(renderer.buffer(data), "3f 2f", "position", "uv")])
+    texture = context.texture(atlas.shape[1::-1], 3, np.ascontiguousarray(atlas[::-1]).tobytes(), alignment=1)
+    texture.build_mipmaps()
+    texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+    texture.repeat_x = texture.repeat_y = False
+    target = context.framebuffer([context.renderbuffer((side, side), 4)], context.depth_renderbuffer((side, side)))
+    distances = -(np.asarray(vertices) @ np.asarray(rotation).T + translation)[:, 2]
+    near, far = max(0.01, 0.9 * distances.min()), 1.1 * distances.max()
+    target.use()
+    target.clear(0, 0, 0, 0, depth=1.0)
+    context.enable(moderngl.DEPTH_TEST)
+    context.disable(moderngl.CULL_FACE | moderngl.BLEND)
+    texture.use(0)
+    renderer._set("unlit", camera=camera_matrix(rotation, translation, focal_mm, near, far).T, atlas=0)
+    array.render()
+    pixels = np.frombuffer(target.read(components=4), np.uint8).reshape(side, side, 4)[::-1]
+    pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA)
+    cover = pixels[..., 3].astype(np.float32) / 255
+    colour = np.round(pixels[..., :3] / np.maximum(cover, 1 / 255)[..., None]).clip(0, 255).astype(np.uint8)
+    return colour, cover

@@ -73,13 +73,13 @@ void main() {
 #endif
 #ifdef HAIR
     float h = texture(noise, strands * Q).r;
-    albedo = mix(albedo, hair.rgb * (0.4 + h), hair.a * smoothstep(-0.006, 0.008, M.y + 0.016 * (h - 0.5)));
+    albedo = mix(albedo, hair.rgb * (0.25 + 0.7 * h), hair.a * smoothstep(-0.006, 0.008, M.y + 0.016 * (h - 0.5)));
 #endif
 #ifdef BEARD
     float b = texture(noise, beard_strands * Q).g;
-    albedo = mix(albedo, beard.rgb * (0.5 + b), beard.a * smoothstep(-0.006, 0.01, M.z + 0.01 * (b - 0.5)) * (0.4 + 0.6 * b));
+    albedo = mix(albedo, beard.rgb * (0.35 + 0.65 * b), beard.a * smoothstep(-0.006, 0.01, M.z + 0.01 * (b - 0.5)) * (0.4 + 0.6 * b));
 #endif
-    vec3 n = normalize(N + 0.25 * vec3(grain, grain.y - grain.x));
+    vec3 n = normalize(N + 0.12 * vec3(grain, grain.y - grain.x));
     colour = develop(shade(albedo, n, AO, vec3(0.3, 0.12, 0.06), gloss, 22));
 }
 """
@@ -143,17 +143,21 @@ uniform vec3 tint, second; uniform mat3 strands; uniform float edge, cut, gloss,
 in float E; in float L;
 void main() {
     vec3 s = strands * Q;
-    float n = texture(noise, s).r, fine = texture(noise, s * 2.7 + 0.3).g, broad = texture(noise, Q * 7).r;
-    if (E + (n - 0.5) * edge < 0) discard;
-    if (layers > 1 && n * 0.7 + fine * 0.3 < cut * L) discard;
-    vec3 bend = vec3(texture(noise, s + vec3(0.02, 0, 0)).r, texture(noise, s + vec3(0, 0.02, 0)).r, texture(noise, s + vec3(0, 0, 0.02)).r) - n;
-    vec3 nn = normalize(N) ;
-    if (dot(nn, eye - P) < 0) nn = -nn;
-    nn = normalize(nn + fuzz * bend + 0.3 * fuzz * (vec3(broad, fine, n) - 0.5));
-    vec3 albedo = mix(tint, second, smoothstep(0.4, 0.6, pattern > 0 ? fract(dot(Q, vec3(0.3, 1, 0.2)) * pattern) : broad));
-    albedo *= mix(0.8, 0.35 + 1.1 * n, min(fuzz, 1));
-    float hidden = layers > 1 ? mix(0.35, 1.0, L) : 1;
-    colour = develop(shade(albedo, nn, hidden * clamp(0.45 + E * 25, 0.45, 1), vec3(0.3), gloss * n, 18));
+    vec2 a = texture(noise, s).rg;
+    if (E + (a.x - 0.5) * edge < 0) discard;
+    vec2 b = texture(noise, s * 2.7 + 0.3).rg;
+#ifdef HAIR
+    if (0.7 * a.x + 0.3 * b.y < cut * L) discard;
+    vec3 albedo = mix(tint, second, b.x * b.x) * (0.25 + 0.75 * a.x);
+    float hidden = mix(0.35, 1.0, L);
+#else
+    vec3 albedo = mix(tint, second, smoothstep(0.4, 0.6, pattern > 0 ? fract(dot(Q, vec3(0.3, 1, 0.2)) * pattern) : texture(noise, Q * 7).r)) * mix(0.75, 1.0, a.x);
+    float hidden = 1;
+#endif
+    vec3 n = normalize(N);
+    if (dot(n, eye - P) < 0) n = -n;
+    n = normalize(n + 0.6 * fuzz * (vec3(a, b.x) - 0.5));
+    colour = develop(shade(albedo, n, hidden * clamp(0.45 + E * 25, 0.45, 1), vec3(0.3), gloss * a.x, 18));
 }
 """
 

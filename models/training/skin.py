@@ -1,8 +1,11 @@
 """Skin atlases for the render dataset: painted ones, and ones unwrapped from portraits."""
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
+import scipy.sparse as sparse
+from scipy.spatial import Delaunay
 
 from .ict import IctModel
 
@@ -96,3 +99,115 @@ def paint_skin(ict: IctModel, uv: np.ndarray, rng: np.random.Generator) -> Skin:
         layer(hair * 0.5, 0.85, 0.002, lambda m: strokes(m, around, [0.01, 0.011, 0.01, 0.006, 0.006, 0.006]))
     atlas = np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
     return Skin(atlas, to_linear(base), False)
+
+
+def skin_patches(ict: IctModel, uv: np.ndarray) -> np.ndarray:
+    """Where nothing but skin is on most faces, cheeks and nose and chin: bool [ATLAS_SIZE, ATLAS_SIZE]."""
+    points = texel_points(uv[ict.landmarks68])
+    mask = np.zeros((ATLAS_SIZE, ATLAS_SIZE), np.uint8)
+    for centre, radius in ((points[[2, 41, 48]].mean(0), 26), (points[[14, 46, 54]].mean(0), 26), (points[29], 14), (points[27] - [0, 30], 22)):
+        cv2.circle(mask, tuple(np.round(centre).astype(int).tolist()), radius * ATLAS_SIZE // 448, 1, -1)
+    return mask > 0
+
+
+def push_pull(image: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Fills float32 image [h, w, 3] smoothly where weight [h, w] is 0 (Gortler et al. 1996), keeping it where it is 1."""
+    if min(weight.shape) <= 2 or weight.min() > 0.999:
+        total = max(weight.sum(), 1e-6)
+        return np.where(weight[..., None] > 0.999, image, (image * weight[..., None]).sum((0, 1)) / total).astype(np.float32)
+    half = tuple((n + 1) // 2 for n in weight.shape[::-1])
+    small_weight = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image * weight[..., None], half, interpolation=cv2.INTER_AREA) / np.maximum(small_weight, 1e-6)[..., None]
+    coarse = push_pull(small, np.minimum(small_weight * 2, 1))
+    return image * weight[..., None] + cv2.resize(coarse, weight.shape[::-1], interpolation=cv2.INTER_LINEAR) * (1 - weight[..., None])
+
+
+class Unwrapper:
+    """Portraits with FaceMesh points to atlases, by the piecewise affine map of the points' triangles in the chart."""
+
+    def __init__(self, ict: IctModel, uv: np.ndarray, facemesh_uv: np.ndarray):
+        points = texel_points(facemesh_uv.astype(np.float64))
+        triangulation = Delaunay(points)
+        centre = np.arange(ATLAS_SIZE) + 0.5
+        texels = np.stack(np.meshgrid(centre, centre), -1).reshape(-1, 2)
+        simplex = triangulation.find_simplex(texels)
+        row = np.flatnonzero(simplex >= 0)
+        transform = triangulation.transform[simplex[row]]
+        first = np.einsum("nij,nj->ni", transform[:, :2], texels[row] - transform[:, 2])
+        weights = np.concatenate([first, 1 - first.sum(1, keepdims=True)], 1)
+        corners = triangulation.simplices[simplex[row]]
+        self.map = sparse.csr_matrix((weights.ravel(), (np.repeat(row, 3), corners.ravel())), shape=(len(texels), len(points)))
+        inside = (simplex >= 0).reshape(ATLAS_SIZE, ATLAS_SIZE).astype(np.uint8)
+        self.distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5) / ATLAS_SIZE  # of the atlas, inside the points' hull
+        self.outside = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / ATLAS_SIZE
+        self.weight = np.clip((self.distance - 0.012) / 0.04, 0, 1).astype(np.float32)  # the hull's edge shows hair and background
+        self.skin_only = skin_patches(ict, uv)
+
+    def unwrap(self, photo: np.ndarray, landmarks: np.ndarray, grey: bool, rng: np.random.Generator) -> Skin:
+        """photo uint8 [h, w, 3] RGB; landmarks [468, 2] px, pixel edges at integers."""
+        where = (self.map @ landmarks - 0.5).astype(np.float32).reshape(ATLAS_SIZE, ATLAS_SIZE, 2)
+        image = cv2.remap(photo, where[..., 0], where[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+        skin = np.median(image[self.skin_only], axis=0)
+        # Takes part of the photographer's light away: the low frequencies of the luminance.
+        luminance = image @ np.array([0.3, 0.55, 0.15], np.float32)
+        blur = lambda values: cv2.GaussianBlur(values, (0, 0), 0.1 * ATLAS_SIZE)
+        low = blur(luminance * self.weight) / np.maximum(blur(self.weight), 1e-3)
+        image *= np.clip(np.maximum(skin @ [0.3, 0.55, 0.15], 1) / np.maximum(low, 1), 0.6, 1.7)[..., None] ** rng.uniform(0.5, 0.9)
+        image = push_pull(image, self.weight)
+        far = np.clip(self.outside / 0.1, 0, 1)[..., None]  # hair at the hull's edge must not run over the scalp
+        image = image * (1 - far) + skin * far
+        image = cv2.GaussianBlur(image, (0, 0), 4) * (1 - self.weight[..., None]) + image * self.weight[..., None]
+        image *= 1 + 0.02 * rng.normal(size=image.shape[:2] + (1,)) * (1 - self.weight[..., None])
+        atlas = np.clip(image + 0.5, 0, 255).astype(np.uint8)
+        return Skin(atlas, to_linear(np.clip(skin, 16, 250) / 255), bool(grey))
+
+
+class SkinLibrary:
+    """The skins of one split: unwrapped from its portraits on demand, painted now and then."""
+
+    PAINTED = 0.08  # of the samples
+    MAX_YAW, MIN_EYES = 14.0, 48.0  # degrees; px between the outer eyes
+    CACHE = 900
+
+    def __init__(self, ict: IctModel, uv: np.ndarray, facemesh_uv: np.ndarray | None, labels: dict, portraits: Path, validation: bool):
+        self.ict, self.uv, self.labels, self.portraits, self.cache = ict, uv, labels, portraits, {}
+        self.unwrapper = None if facemesh_uv is None else Unwrapper(ict, uv, facemesh_uv)
+        own = labels["validation"] == validation
+        good = own & (np.abs(labels["yaw"]) < self.MAX_YAW) & (labels["interocular"] > self.MIN_EYES)
+        chosen = np.flatnonzero(good)
+        spread = labels["std"][chosen].mean(1) / labels["interocular"][chosen]
+        chosen = chosen[spread < np.quantile(spread, 0.7)]  # what FaceMesh is surest of
+        sharp = np.argsort(-labels["interocular"][chosen])[: self.CACHE]
+        self.chosen = np.sort(chosen[sharp])
+        self.own = np.flatnonzero(own)
+
+    def photo(self, row: int) -> np.ndarray:
+        """The portrait of a label row, uint8 RGB."""
+        return cv2.imread(str(self.portraits / f"{self.labels['names'][row]:06d}.jpg"), cv2.IMREAD_COLOR)[..., ::-1]
+
+    def sample(self, rng: np.random.Generator) -> Skin:
+        pick, painted = rng.integers(max(len(self.chosen), 1)), rng.random() < self.PAINTED
+        if painted or self.unwrapper is None or not len(self.chosen):
+            return paint_skin(self.ict, self.uv, rng)
+        row = int(self.chosen[pick])
+        if row not in self.cache:
+            self.cache[row] = self.unwrapper.unwrap(self.photo(row), self.labels["landmarks"][row, :, :2], self.labels["grey"][row], np.random.default_rng(row))
+        return self.cache[row]
+
+    def backgrounds(self, count: int) -> list[np.ndarray]:
+        """Pieces of the portraits beside and below the face, uint8 RGB."""
+        pieces = []
+        for row in np.random.default_rng(0).permutation(self.own):
+            if len(pieces) >= count:
+                break
+            if self.labels["faces"][row] != 1:
+                continue
+            photo, points = self.photo(row), self.labels["landmarks"][row, :, :2]
+            (left, top), (right, bottom) = points.min(0), points.max(0)
+            width, height = right - left, bottom - top
+            boxes = [(0, 0, left - 0.45 * width, bottom), (right + 0.45 * width, 0, photo.shape[1], bottom), (0, bottom + 0.25 * height, photo.shape[1], photo.shape[0])]
+            for x0, y0, x1, y1 in boxes:
+                x0, y0, x1, y1 = (int(np.clip(value, 0, limit)) for value, limit in zip((x0, y0, x1, y1), photo.shape[1::-1] * 2))
+                if x1 - x0 >= 40 and y1 - y0 >= 40:
+                    pieces.append(np.ascontiguousarray(photo[y0:y1, x0:x1]))
+        return pieces

@@ -1,0 +1,152 @@
+"""Command `render`: the `render` dataset, synthetic heads with exact labels, in shards.
+
+A shard is an .npz of N samples: image uint8 [N, 288, 288, 3] sRGB; present bool [N] (false: there is no face, and the
+rest of the record means nothing); rotation [N, 3, 3], translation [N, 3] m and focal_mm [N] of the camera x_camera =
+R x_head + T; identity [N, 100], expression [N, 57], gaze [N, 2] rad; position float16 [N, K, 3] m, the canonical
+position of each query of the pool; visible uint8 [N, ceil(K / 8)], packed bits; seed int64 [N]. The pool is queries.npz beside the shards:
+uv [K, 2], triangle [K], barycentric [K, 3], and the first index of each part of it in `parts`.
+"""
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .canonical import LAYOUTS, Canonical, read_layout
+from .heads import FACE_CENTRE, SENSOR_MM, HeadSampler, towards, turn
+from .raster import Renderer, project
+from .skin import SkinLibrary
+from .wardrobe import Backgrounds, Wardrobe
+
+log = logging.getLogger(__name__)
+
+IMAGE_SIZE = 288
+SHARD_SAMPLES = 256
+BATCH = 32  # heads whose vertices one matrix product makes
+NEGATIVES = 0.04
+BACKGROUNDS = 1200
+POOL_SIZE, POOL_SEED = 4096, 0
+SPLITS = {"training": 1, "validation": 2}  # the first word of every sample's seed
+
+
+def query_pool(canonical: Canonical) -> np.ndarray:
+    """uv [K, 2]: POOL_SIZE spread over the chart, then the layouts ibug68 and facemesh468."""
+    return np.concatenate([canonical.sample(POOL_SIZE, POOL_SEED), read_layout("ibug68"), read_layout("facemesh468")])
+
+
+class Studio:
+    """Makes samples of one split. Every sample depends on its seed alone."""
+
+    def __init__(self, canonical: Canonical, skins: SkinLibrary, split: str):
+        self.renderer = Renderer(canonical, IMAGE_SIZE)
+        self.heads, self.wardrobe, self.skins = HeadSampler(canonical.ict), Wardrobe(self.renderer), skins
+        self.backgrounds = Backgrounds(IMAGE_SIZE, skins.backgrounds(BACKGROUNDS))
+        self.split = SPLITS[split]
+        self.uv = query_pool(canonical)
+        self.triangle, self.barycentric = canonical.locate(self.uv)
+
+    def samples(self, seeds):
+        """Yields a record (see above, without the leading N) for each seed."""
+        for first in range(0, len(seeds), BATCH):
+            generators = [np.random.default_rng([self.split, seed]) for seed in seeds[first:first + BATCH]]
+            kinds = [rng.choice(["face", "behind", "headless", "scene"], p=[1 - NEGATIVES, *(np.array([0.5, 0.25, 0.25]) * NEGATIVES)]) for rng in generators]
+            heads = [self._head(rng, kind) for rng, kind in zip(generators, kinds)]
+            vertices = self.renderer.vertices(np.stack([head.identity for head in heads]), np.stack([head.expression for head in heads]))
+            for seed, rng, kind, head, shape in zip(seeds[first:], generators, kinds, heads, vertices):
+                yield self._sample(int(seed), rng, kind, head, shape)
+
+    def _head(self, rng, kind):
+        if kind == "behind":
+            return self.heads.sample(rng, yaw_degrees=(140, 180))
+        head = self.heads.sample(rng)
+        if kind == "headless":  # the shoulders fill the lower half and the head is out of the frame
+            rotation = turn(1, rng.uniform(-np.pi, np.pi))
+            distance = 0.25 * head.focal_mm / SENSOR_MM / rng.uniform(0.35, 0.8)
+            chin = np.array([0, -0.16, 0]) @ rotation.T  # this comes to the frame's upper edge
+            edge = np.array([rng.uniform(-0.5, 0.5), 1.0]) * distance * SENSOR_MM / (2 * head.focal_mm)
+            head = replace(head, rotation=rotation, translation=np.array([*edge, -distance]) - chin)
+        return head
+
+    def _sample(self, seed, rng, kind, head, vertices):
+        scene = self.wardrobe.dress(rng, head, vertices, self.skins.sample(rng), self.backgrounds.sample(rng))
+        if kind == "scene":
+            head = replace(head, translation=head.translation + [0, -50, 0])  # nobody there
+        rendering = self.renderer.render(head, scene, vertices)
+        position = self.renderer.canonical.points(rendering.vertices[None], self.triangle, self.barycentric)[0]
+        visible = self.renderer.visible(rendering, head, self.triangle, self.barycentric)
+        return {"image": rendering.image, "present": kind == "face", "rotation": head.rotation.astype(np.float32), "translation": head.translation.astype(np.float32),
+                "focal_mm": np.float32(head.focal_mm), "identity": head.identity, "expression": head.expression, "gaze": head.gaze.astype(np.float32),
+                "position": position.astype(np.float16), "visible": np.packbits(visible), "seed": seed}
+
+
+def open_studio(ict: Path, labels: Path, portraits: Path, split: str) -> Studio:
+    """The renderer with the skins and backgrounds of one split's portraits."""
+    canonical = Canonical.build(ict)
+    with np.load(labels) as archive:
+        archive = {name: archive[name] for name in ("names", "landmarks", "std", "interocular", "grey", "yaw", "validation", "faces")}
+    skins = SkinLibrary(canonical.ict, canonical.uv, read_layout("facemesh468"), archive, portraits, split == "validation")
+    return Studio(canonical, skins, split)
+
+
+def produce(studio: Studio, output: Path, shards: range) -> None:
+    """Writes the shards that are not there yet. A shard that is there is whole."""
+    output.mkdir(parents=True, exist_ok=True)
+    queries = output / "queries.npz"
+    if not queries.exists():
+        np.savez(queries, uv=studio.uv.astype(np.float32), triangle=studio.triangle, barycentric=studio.barycentric.astype(np.float32),
+                 parts=np.array([0, POOL_SIZE, POOL_SIZE + 68]))
+    for shard in shards:
+        path = output / f"shard-{shard:04d}.npz"
+        if path.exists():
+            continue
+        started = time.time()
+        records = list(studio.samples(range(shard * SHARD_SAMPLES, (shard + 1) * SHARD_SAMPLES)))
+        partial = path.with_suffix(".partial.npz")
+        np.savez(partial, **{name: np.stack([record[name] for record in records]) for name in records[0]})
+        partial.rename(path)
+        log.info("%s: %.0f ms a sample", path.name, (time.time() - started) / len(records) * 1000)
+
+
+def contact_sheet(studio: Studio, seeds, columns: int = 6) -> np.ndarray:
+    """Samples side by side, every second one with its iBUG points drawn (green: seen): uint8 RGB."""
+    tiles = []
+    for number, record in enumerate(studio.samples(list(seeds))):
+        tile = record["image"].copy()
+        if number % 2 and record["present"]:
+            points = slice(POOL_SIZE, POOL_SIZE + 68)
+            pixels = (project(record["position"][points].astype(np.float64), record["rotation"], record["translation"], record["focal_mm"]) + 1) / 2 * IMAGE_SIZE
+            for pixel, seen in zip(pixels, np.unpackbits(record["visible"])[points]):
+                cv2.circle(tile, tuple(np.round(pixel * 16 - 8).astype(int).tolist()), 20, (0, 255, 0) if seen else (255, 0, 0), -1, cv2.LINE_AA, 4)
+        tiles.append(tile)
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    return np.vstack([np.hstack(tiles[i:i + columns]) for i in range(0, len(tiles), columns)])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ict", type=Path, required=True, help="ict_face_model.npz")
+    parser.add_argument("--labels", type=Path, required=True, help="the .npz that `label` wrote, for the skins")
+    parser.add_argument("--portraits", type=Path, required=True, help="folder of NUMBER.jpg")
+    parser.add_argument("--split", choices=SPLITS, default="training")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the shards")
+    parser.add_argument("--shards", type=int, default=80, help=f"how many, of {SHARD_SAMPLES} samples each")
+    parser.add_argument("--first-shard", type=int, default=0)
+    parser.add_argument("--look", type=Path, help="write a contact sheet of 30 samples to this PNG, and no shards")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    studio = open_studio(arguments.ict, arguments.labels, arguments.portraits, arguments.split)
+    if arguments.look:
+        cv2.imwrite(str(arguments.look), contact_sheet(studio, range(arguments.first_shard * SHARD_SAMPLES, arguments.first_shard * SHARD_SAMPLES + 30))[..., ::-1])
+        return
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
+    record = {"command": sys.argv, "revision": revision, "split": arguments.split, "seeds": "[split, shard * 256 + row]", "samples": arguments.shards * SHARD_SAMPLES}
+    (arguments.output / f"render-{arguments.first_shard:04d}.json").write_text(json.dumps(record, indent=2) + "\n")
+    produce(studio, arguments.output, range(arguments.first_shard, arguments.first_shard + arguments.shards))

@@ -1,0 +1,141 @@
+"""The render dataset's labels agree with its pixels. Needs MFF_ICT, the path of ict_face_model.npz."""
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("moderngl")
+ICT = os.environ.get("MFF_ICT")
+pytestmark = pytest.mark.skipif(not ICT, reason="set MFF_ICT to ict_face_model.npz")
+
+from training.canonical import Canonical  # noqa: E402
+from training.heads import FACE_CENTRE, HeadSampler, turn  # noqa: E402
+from training.raster import Renderer, Scene, project, render_unlit  # noqa: E402
+from training.skin import Skin, paint_skin  # noqa: E402
+from training.wardrobe import Backgrounds, Wardrobe  # noqa: E402
+
+SIZE = 288
+TONE = np.array([0.4, 0.25, 0.18])
+
+
+@pytest.fixture(scope="module")
+def canonical():
+    return Canonical.build(ICT)
+
+
+@pytest.fixture(scope="module")
+def renderer(canonical):
+    return Renderer(canonical, SIZE)
+
+
+def posed(canonical, yaw_degrees, seed=5, distance=0.7, focal=60.0):
+    head = HeadSampler(canonical.ict).sample(np.random.default_rng(seed))
+    rotation = turn(1, np.radians(yaw_degrees))
+    return replace(head, rotation=rotation, translation=np.array([0.01, -0.02, -distance]) - rotation @ FACE_CENTRE, focal_mm=focal)
+
+
+def uv_atlas(size):
+    """An atlas whose colour is its own uv: red u, green v."""
+    centre = (np.arange(size) + 0.5) / size
+    u, v = np.meshgrid(centre, 1 - centre)
+    return np.round(np.stack([u, v, np.full_like(u, 0.5)], -1) * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("yaw", [0, -35, 70])
+def test_pixels_show_the_uv_that_the_labels_say(canonical, renderer, yaw):
+    head = posed(canonical, yaw)
+    scene = Scene(paint_skin(canonical.ict, canonical.uv, np.random.default_rng(0)), TONE)
+    rendering = renderer.render(head, scene)
+    image, covered = render_unlit(renderer, rendering.vertices, canonical.surface.triangles, canonical.uv[canonical.surface.triangles], uv_atlas(1024),
+                                  head.rotation, head.translation, head.focal_mm, 576)
+    uv = canonical.sample(1500, 3)
+    triangle, barycentric = canonical.locate(uv)
+    seen = renderer.visible(rendering, head, triangle, barycentric) & (canonical.surface.part[triangle] == 0)
+    points = canonical.points(rendering.vertices[None], triangle, barycentric)[0]
+    pixel = ((project(points, head.rotation, head.translation, head.focal_mm) + 1) / 2 * 576).astype(int)[seen]
+    assert len(pixel) > 400
+    found = image[pixel[:, 1], pixel[:, 0], :2] / 255
+    error = np.abs(found - uv[seen]).max(1)
+    assert (covered[pixel[:, 1], pixel[:, 0]] > 0).mean() > 0.995  # the outline's own pixels are covered in part
+    assert np.median(error) < 0.006  # half a pixel of the picture is about that much uv
+    assert (error < 0.03).mean() > 0.97
+
+
+def test_frontal_face_shows_the_nose_and_both_eyes(canonical, renderer):
+    seen = visible_landmarks(canonical, renderer, posed(canonical, 0))
+    assert seen[27:31].all() and seen[[36, 39, 42, 45]].sum() >= 3
+
+
+def test_profile_hides_the_far_side(canonical, renderer):
+    # Turned to the subject's left, the subject's left side is away from the camera.
+    head = posed(canonical, 85)
+    mean = canonical.surface.mean
+    left_ear = np.flatnonzero((mean[:, 0] > 0.075) & (np.abs(mean[:, 1]) < 0.03))
+    right_ear = np.flatnonzero((mean[:, 0] < -0.075) & (np.abs(mean[:, 1]) < 0.03))
+    rendering = renderer.render(head, Scene(paint_skin(canonical.ict, canonical.uv, np.random.default_rng(0)), TONE))
+    share = [renderer.visible(rendering, head, *canonical.locate(canonical.uv[ear])).mean() for ear in (left_ear, right_ear)]
+    assert share[0] < 0.02 and share[1] > 0.25
+
+
+def test_what_leaves_the_frame_is_not_visible(canonical, renderer):
+    head = posed(canonical, 0)
+    aside = replace(head, translation=head.translation + [5, 0, 0])
+    assert not visible_landmarks(canonical, renderer, aside).any()
+
+
+def test_glass_hides_nothing_and_a_finger_does(canonical, renderer):
+    head = posed(canonical, 0)
+    vertices = renderer.vertices(head.identity[None], head.expression[None])[0]
+    wardrobe = Wardrobe(renderer)
+    scene = Scene(paint_skin(canonical.ict, canonical.uv, np.random.default_rng(0)), TONE)
+    bare = visible_landmarks(canonical, renderer, head, scene)
+    wardrobe._glasses(np.random.default_rng(1), scene, vertices[:11248].astype(float))
+    lenses = replace(scene, solids=[])
+    assert (visible_landmarks(canonical, renderer, head, lenses) == bare).all()
+    from training.wardrobe import capsule
+    nose = vertices[canonical.ict.landmarks68[30]]
+    finger = replace(scene, solids=[capsule(nose + [-0.1, 0, 0.03], nose + [0.1, 0, 0.03], 0.01, TONE)], lenses=[])
+    assert bare[30] and not visible_landmarks(canonical, renderer, head, finger)[30]
+
+
+def test_a_sample_depends_on_its_seed_alone(canonical, renderer):
+    def picture(seed):
+        rng = np.random.default_rng(seed)
+        head = HeadSampler(canonical.ict).sample(rng)
+        vertices = renderer.vertices(head.identity[None], head.expression[None])[0]
+        scene = Wardrobe(renderer).dress(rng, head, vertices, paint_skin(canonical.ict, canonical.uv, rng), Backgrounds(SIZE, []).sample(rng))
+        return renderer.render(head, scene, vertices).image
+
+    first, other, again = picture(3), picture(4), picture(3)
+    assert (first == again).all()
+    assert np.abs(first.astype(int) - other).mean() > 5
+
+
+def test_a_closed_eye_and_an_open_jaw_move_what_they_should(canonical, renderer):
+    names = canonical.ict.expression_names
+    head = posed(canonical, 0)
+    closed, opened = (np.zeros_like(head.expression) for _ in range(2))
+    closed[[names.index("eyeBlink_L"), names.index("eyeBlink_R")]] = 1
+    opened[names.index("jawOpen")] = 1
+
+    def pixels(expression):
+        shape = renderer.vertices(head.identity[None], expression[None])[0][canonical.ict.landmarks68]
+        return project(shape, head.rotation, head.translation, head.focal_mm)
+
+    neutral = pixels(np.zeros_like(closed))
+    assert np.abs(pixels(closed)[37, 1] - pixels(closed)[41, 1]) < 0.35 * np.abs(neutral[37, 1] - neutral[41, 1])
+    assert pixels(opened)[8, 1] > neutral[8, 1] + 0.05  # the chin goes down: v grows
+
+
+def test_recolouring_brings_the_mean_to_the_tone():
+    atlas = np.full((448, 448, 3), (200, 150, 120), np.uint8)
+    from training.skin import to_linear
+    skin = Skin(atlas, to_linear(np.array([200, 150, 120]) / 255), grey=False)
+    found = (skin.recoloured(TONE, np.ones(3), 1.0)[0, 0] / 255.0) ** 2
+    assert np.allclose(found, TONE, rtol=0.02)
+
+
+def visible_landmarks(canonical, renderer, head, scene=None):
+    scene = scene or Scene(paint_skin(canonical.ict, canonical.uv, np.random.default_rng(0)), TONE)
+    return renderer.visible(renderer.render(head, scene), head, *canonical.locate(canonical.ibug68))
