@@ -7,7 +7,7 @@ namespace MeshFromFaces.Server.Api;
 /// <summary>/v1/jobs</summary>
 internal static class JobEndpoints
 {
-    private static readonly FileExtensionContentTypeProvider ContentTypes = new();
+    private static readonly FileExtensionContentTypeProvider ContentTypes = new() { Mappings = { [".glb"] = "model/gltf-binary" } };
 
     public static void MapJobs(this IEndpointRouteBuilder routes)
     {

@@ -18,8 +18,9 @@ internal static class CommandLine
         {
             if (parsed.Errors is [var first, ..])
             {
+                string problem = parsed.UnmatchedTokens is [var unknown, ..] ? $"'{unknown}' is not known here." : first.Message;
                 string command = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
-                throw new CommandException(ExitCode.Usage, $"{first.Message} See: mesh-from-faces {command}--help");
+                throw new CommandException(ExitCode.Usage, $"{problem} See: mesh-from-faces {command}--help");
             }
             return await parsed.InvokeAsync(new InvocationConfiguration
             {

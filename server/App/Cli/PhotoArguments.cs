@@ -18,6 +18,11 @@ internal static class PhotoArguments
         {
             throw new CommandException(ExitCode.Usage, "'-' is no photo: photos are not read from standard input. Name a file.");
         }
+        // The parser takes an option it does not know for a photo.
+        if (paths.FirstOrDefault(path => path.StartsWith('-')) is { } option)
+        {
+            throw new CommandException(ExitCode.Usage, $"'{option}' is no option of this command; see --help. A photo of that name is ./{option}");
+        }
         if (paths.Contains(""))
         {
             throw new CommandException(ExitCode.Usage, "A photo's name is empty. Name a file.");

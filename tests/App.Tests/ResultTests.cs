@@ -1,0 +1,117 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Text.Json;
+
+namespace MeshFromFaces.App.Tests;
+
+/// <summary>A real photo through the real executable and the real model.</summary>
+public sealed class ResultTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Mesh_writes_one_valid_glb_into_a_folder_that_it_makes_and_says_so()
+    {
+        string glb = _folder["new/folder/face.glb"];
+        var run = await Executable.RunAsync("mesh", Repository.Portrait, "--output", glb, "--texture-size", "512");
+
+        Assert.True(run.ExitCode == 0, run.Error);
+        Assert.Equal(["new/folder/face.glb"], _folder.Files);
+        Assert.Contains($"wrote {glb}", run.Error, StringComparison.Ordinal);
+        Assert.Matches(@"done in \d+\.\d s", run.ErrorLines[^1]);
+        await GltfValidator.AssertCleanAsync(glb);
+
+        using var gltf = GltfJson(glb);
+        var nodes = gltf.RootElement.GetProperty("nodes").EnumerateArray().Select(node => node.GetProperty("name").GetString()).ToArray();
+        Assert.Contains("Face", nodes);
+        Assert.Contains("View 1: astronaut.png", nodes);
+    }
+
+    [Fact]
+    public async Task Mesh_into_a_folder_writes_all_files_of_the_capture()
+    {
+        var run = await Executable.RunAsync("mesh", Repository.Portrait, "--output", _folder["capture/"], "--texture-size", "512", "--quiet");
+
+        Assert.True(run.ExitCode == 0, run.Error);
+        Assert.Empty(run.Error);
+        Assert.Equal(
+            ["capture/face.glb", "capture/landmarks.json", "capture/overlay-1.jpg", "capture/texture.png", "capture/textures/view-1.png"],
+            _folder.Files);
+    }
+
+    [Fact]
+    public async Task Progress_without_a_terminal_is_one_rising_line_a_stage()
+    {
+        var run = await Executable.RunAsync("mesh", Repository.Portrait, "--output", _folder["face.glb"], "--texture-size", "512");
+
+        var percent = run.ErrorLines.Where(line => line.Contains(" % ", StringComparison.Ordinal))
+            .Select(line => int.Parse(line[..line.IndexOf('%', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+        Assert.True(percent.Length >= 3, run.Error);
+        Assert.Equal(percent.Order(), percent);
+        Assert.All(percent, value => Assert.InRange(value, 0, 100));
+        Assert.DoesNotContain('\u001b', run.Error);
+    }
+
+    [Fact]
+    public async Task Landmarks_are_the_same_in_a_file_and_on_standard_output_and_lie_on_the_face()
+    {
+        string json = _folder["out/landmarks.json"];
+        Assert.Equal(0, (await Executable.RunAsync("landmarks", Repository.Portrait, "--output", json)).ExitCode);
+        var piped = await Executable.RunAsync("landmarks", Repository.Portrait, "--quiet");
+        Assert.Equal(0, piped.ExitCode);
+        Assert.Equal(await File.ReadAllTextAsync(json), piped.Output.TrimEnd('\n'));
+
+        using var document = JsonDocument.Parse(piped.Output);
+        var view = Assert.Single(document.RootElement.EnumerateArray());
+        Assert.Equal("astronaut.png", view.GetProperty("image").GetString());
+        Assert.Equal((512, 512), (view.GetProperty("width").GetInt32(), view.GetProperty("height").GetInt32()));
+        Assert.Equal("ibug68", view.GetProperty("layout").GetString());
+        var points = view.GetProperty("landmarks").EnumerateArray().Select(point => new Vector2(point.GetProperty("x").GetSingle(), point.GetProperty("y").GetSingle())).ToArray();
+        Assert.Equal(68, points.Length);
+
+        // Marked by hand in the enlarged photo: the outer eye corners, the tip of the nose, the corners of the mouth.
+        // A tenth of the distance of the outer eye corners is allowed.
+        (int Point, Vector2 At)[] marked = [(36, new(193.5f, 101.5f)), (45, new(258, 104)), (30, new(224, 127)), (48, new(203, 140)), (54, new(244, 141))];
+        float allowed = Vector2.Distance(marked[0].At, marked[1].At) / 10;
+        Assert.All(marked, mark => Assert.InRange(Vector2.Distance(points[mark.Point], mark.At), 0, allowed));
+    }
+
+    [Fact]
+    public async Task The_dense_layout_gives_a_landmark_for_every_vertex()
+    {
+        var run = await Executable.RunAsync("landmarks", Repository.Portrait, "--layout", "dense", "--quiet");
+        Assert.Equal(0, run.ExitCode);
+        using var document = JsonDocument.Parse(run.Output);
+        Assert.InRange(document.RootElement[0].GetProperty("landmarks").GetArrayLength(), 5_000, 8_000);
+    }
+
+    [Fact]
+    public async Task Ctrl_C_ends_it_with_130_and_leaves_nothing_half_written()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return; // A signal cannot be sent to one process there.
+        }
+        string older = _folder.Write("face.glb", [1, 2, 3]);
+        var views = Enumerable.Range(0, 16).Select(i => _folder.Write($"photos/{i}.png", File.ReadAllBytes(Repository.Portrait))).ToArray();
+        using var process = Executable.Start(["mesh", .. views, "--output", older, "--texture-size", "4096"]);
+        string first = await process.StandardError.ReadLineAsync() ?? "";
+        Assert.Contains(" % ", first, StringComparison.Ordinal);
+
+        await Executable.SignalAsync(process, "-INT");
+        var run = await Executable.FinishAsync(process);
+
+        Assert.Contains("Cancelled", run.AssertFails(exitCode: 130), StringComparison.Ordinal);
+        Assert.Equal([1, 2, 3], File.ReadAllBytes(older));
+        Assert.Equal(17, _folder.Files.Count());
+    }
+
+    /// <summary>The JSON chunk of a GLB: header of 12 bytes, then length, type, bytes.</summary>
+    private static JsonDocument GltfJson(string path)
+    {
+        var glb = File.ReadAllBytes(path).AsMemory();
+        return JsonDocument.Parse(glb.Slice(20, BinaryPrimitives.ReadInt32LittleEndian(glb.Span[12..])));
+    }
+}
