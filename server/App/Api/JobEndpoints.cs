@@ -48,7 +48,7 @@ internal static class JobEndpoints
 
     private static Ok<JobRecord> GetJob(string id, JobStore jobs) => TypedResults.Ok(Find(jobs, id).Record);
 
-    private static PhysicalFileHttpResult GetFile(string id, string name, JobStore jobs, HttpResponse response)
+    private static PhysicalFileHttpResult GetFile(string id, string name, JobStore jobs)
     {
         var job = Find(jobs, id);
         // Only what the job itself listed is served, so no name can lead out of its folder.
@@ -56,7 +56,6 @@ internal static class JobEndpoints
         {
             throw new RequestException(StatusCodes.Status404NotFound, $"Job {job.Id} has no such file; the 'files' of its record name what there is.");
         }
-        response.Headers.XContentTypeOptions = "nosniff";
         string contentType = ContentTypes.TryGetContentType(name, out string? known) ? known : "application/octet-stream";
         return TypedResults.PhysicalFile(Path.Combine(job.OutputFolder, name), contentType);
     }

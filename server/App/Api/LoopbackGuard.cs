@@ -2,7 +2,7 @@ namespace MeshFromFaces.Server.Api;
 
 /// <summary>
 /// Refuses web pages. A page of another site can make the browser of this machine call 127.0.0.1; such a call carries
-/// the page's Origin, or, with DNS rebinding, the page's own name as Host. Both are refused.
+/// the page's Origin, or, with DNS rebinding, the page's own name as Host. Both are refused, and no answer may be taken for a page or a script.
 /// </summary>
 internal static class LoopbackGuard
 {
@@ -10,6 +10,7 @@ internal static class LoopbackGuard
 
     public static Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
+        context.Response.Headers.XContentTypeOptions = "nosniff";
         var host = context.Request.Host;
         if (!LoopbackNames.Contains(host.Host, StringComparer.OrdinalIgnoreCase))
         {

@@ -1,8 +1,9 @@
 using System.Globalization;
-using System.Text.Json;
 using MeshFromFaces.Core;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Options;
 
 namespace MeshFromFaces.Server.Api;
 
@@ -40,7 +41,7 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, IL
 }
 
 /// <summary>Writes problems as JSON whatever the client accepts: an error in an unwanted form beats none.</summary>
-internal sealed class ProblemWriter : IProblemDetailsWriter
+internal sealed class ProblemWriter(IOptions<JsonOptions> json) : IProblemDetailsWriter
 {
     public bool CanWrite(ProblemDetailsContext context) => true;
 
@@ -55,6 +56,6 @@ internal sealed class ProblemWriter : IProblemDetailsWriter
             StatusCodes.Status405MethodNotAllowed => $"{context.HttpContext.Request.Method} does nothing here; allowed: {response.Headers.Allow}.",
             _ => null,
         };
-        await response.WriteAsJsonAsync(problem, JsonSerializerOptions.Web, "application/problem+json", context.HttpContext.RequestAborted);
+        await response.WriteAsJsonAsync(problem, json.Value.SerializerOptions, "application/problem+json", context.HttpContext.RequestAborted);
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MeshFromFaces.Server.Cli;
@@ -30,7 +31,12 @@ internal static class ServerHost
         builder.Services
             .Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
             .Configure<HostOptions>(host => host.ShutdownTimeout = CommandLine.StopTimeout)
-            .ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase)))
+            .ConfigureHttpJsonOptions(json =>
+            {
+                json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
+                // Plain quotes in sentences; no answer is ever HTML, and nosniff keeps it so.
+                json.SerializerOptions.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+            })
             .AddSingleton<IProblemDetailsWriter, ProblemWriter>()
             .AddProblemDetails()
             .AddExceptionHandler<ProblemHandler>()

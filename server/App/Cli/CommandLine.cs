@@ -35,7 +35,7 @@ internal static class CommandLine
                 CommandException e => (e.ExitCode, e.Message),
                 InputException => (ExitCode.Input, exception.Message),
                 OperationCanceledException => (ExitCode.Cancelled, "Cancelled; nothing was written."),
-                _ => (ExitCode.Failed, $"{exception.Message} Run it again with --verbose to see where it failed."),
+                _ => (ExitCode.Failed, $"{exception.Message.TrimEnd('.')}. Run it again with --verbose to see where it failed."),
             };
             Console.Error.WriteLine($"error: {message.ReplaceLineEndings(" ")}");
             if (parsed.GetValue(CommonOptions.Verbose))

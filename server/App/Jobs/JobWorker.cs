@@ -82,7 +82,7 @@ internal sealed partial class JobWorker(JobStore jobs, ModelHost model, ILogger<
         }
     }
 
-    [LoggerMessage(1, LogLevel.Information, "Job {Id} started, {Photos} photos.")]
+    [LoggerMessage(1, LogLevel.Information, "Job {Id} started; photos: {Photos}.")]
     private partial void LogStarted(string id, int photos);
 
     [LoggerMessage(2, LogLevel.Information, "Job {Id}: {State}.")]
