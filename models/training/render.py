@@ -85,12 +85,13 @@ class Studio:
                 "position": position.astype(np.float16), "visible": np.packbits(visible), "seed": seed}
 
 
-def open_studio(ict: Path, labels: Path, portraits: Path, split: str) -> Studio:
-    """The renderer with the skins and backgrounds of one split's portraits."""
+def open_studio(ict: Path, labels: Path, portraits: Path, split: str, cache: Path) -> Studio:
+    """The renderer with the skins and backgrounds of one split's portraits; the skins are kept in the folder `cache`."""
+    cache.mkdir(parents=True, exist_ok=True)
     canonical = Canonical.build(ict)
     with np.load(labels) as archive:
         archive = {name: archive[name] for name in ("names", "landmarks", "std", "interocular", "grey", "yaw", "validation", "faces")}
-    skins = SkinLibrary(canonical.ict, canonical.uv, read_layout("facemesh468"), archive, portraits, split == "validation")
+    skins = SkinLibrary(canonical.ict, canonical.uv, read_layout("facemesh468"), archive, portraits, split == "validation", cache)
     return Studio(canonical, skins, split)
 
 
@@ -141,11 +142,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    studio = open_studio(arguments.ict, arguments.labels, arguments.portraits, arguments.split)
+    studio = open_studio(arguments.ict, arguments.labels, arguments.portraits, arguments.split, arguments.output)
     if arguments.look:
         cv2.imwrite(str(arguments.look), contact_sheet(studio, range(arguments.first_shard * SHARD_SAMPLES, arguments.first_shard * SHARD_SAMPLES + 30))[..., ::-1])
         return
-    arguments.output.mkdir(parents=True, exist_ok=True)
     revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
     record = {"command": sys.argv, "revision": revision, "split": arguments.split, "seeds": "[split, shard * 256 + row]", "samples": arguments.shards * SHARD_SAMPLES}
     (arguments.output / f"render-{arguments.first_shard:04d}.json").write_text(json.dumps(record, indent=2) + "\n")

@@ -10,6 +10,7 @@ from scipy.spatial import Delaunay
 from .ict import IctModel
 
 ATLAS_SIZE = 448
+MAX_CONTRAST = 0.2  # deviation of the log luminance of bare skin in a photo
 # Skin from very light to very dark, sRGB (after the ten tones of Ellis Monk's scale, compressed to skin in daylight).
 TONES = np.array([[246, 224, 208], [238, 205, 182], [226, 186, 158], [208, 162, 130], [183, 134, 102],
                   [150, 104, 76], [116, 78, 56], [84, 56, 42], [58, 40, 32]], np.float32) / 255
@@ -140,8 +141,23 @@ class Unwrapper:
         inside = (simplex >= 0).reshape(ATLAS_SIZE, ATLAS_SIZE).astype(np.uint8)
         self.distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5) / ATLAS_SIZE  # of the atlas, inside the points' hull
         self.outside = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / ATLAS_SIZE
-        self.weight = np.clip((self.distance - 0.012) / 0.04, 0, 1).astype(np.float32)  # the hull's edge shows hair and background
+        self.weight = np.clip((self.distance - 0.025) / 0.05, 0, 1).astype(np.float32)  # the hull's edge shows hair and background
         self.skin_only = skin_patches(ict, uv)
+        # Around the eyes and on the cheeks the rims of glasses, hatching and hard shadows draw lines; skin does not.
+        landmarks = texel_points(uv[ict.landmarks68])
+        eyes = np.zeros((ATLAS_SIZE, ATLAS_SIZE), np.uint8)
+        for eye in (landmarks[36:42], landmarks[42:48]):
+            centre = eye.mean(0)
+            cv2.fillPoly(eyes, [np.round(centre + (eye - centre) * 2.6 + [0, 22]).astype(np.int32)], 1)
+            cv2.fillPoly(eyes, [np.round(centre + (eye - centre) * 1.6).astype(np.int32)], 0)
+        eyes[: int(landmarks[36:48, 1].mean())] = 0
+        self.plain = (eyes > 0) | self.skin_only
+
+    def lines(self, skin: Skin) -> float:
+        """How much is drawn where a bare face has little: the mean gradient there, as a share of the skin's brightness."""
+        luminance = cv2.GaussianBlur(cv2.cvtColor(skin.atlas, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 2)
+        gradient = np.hypot(cv2.Sobel(luminance, cv2.CV_32F, 1, 0), cv2.Sobel(luminance, cv2.CV_32F, 0, 1))
+        return float(gradient[self.plain].mean() / max(np.median(luminance[self.skin_only]), 24))
 
     def unwrap(self, photo: np.ndarray, landmarks: np.ndarray, grey: bool, rng: np.random.Generator) -> Skin:
         """photo uint8 [h, w, 3] RGB; landmarks [468, 2] px, pixel edges at integers."""
@@ -153,46 +169,69 @@ class Unwrapper:
         blur = lambda values: cv2.GaussianBlur(values, (0, 0), 0.1 * ATLAS_SIZE)
         low = blur(luminance * self.weight) / np.maximum(blur(self.weight), 1e-3)
         image *= np.clip(np.maximum(skin @ [0.3, 0.55, 0.15], 1) / np.maximum(low, 1), 0.6, 1.7)[..., None] ** rng.uniform(0.5, 0.9)
-        image = push_pull(image, self.weight)
+        # Harsh prints and engravings are brought to the contrast of skin.
+        contrast = np.log(np.maximum(image[self.plain] @ [0.3, 0.55, 0.15], 8)).std()
+        image = skin * (np.maximum(image, 2) / skin) ** min(1.0, MAX_CONTRAST / contrast)
+        image = push_pull(image.astype(np.float32), self.weight)
         far = np.clip(self.outside / 0.1, 0, 1)[..., None]  # hair at the hull's edge must not run over the scalp
         image = image * (1 - far) + skin * far
         image = cv2.GaussianBlur(image, (0, 0), 4) * (1 - self.weight[..., None]) + image * self.weight[..., None]
         image *= 1 + 0.02 * rng.normal(size=image.shape[:2] + (1,)) * (1 - self.weight[..., None])
         atlas = np.clip(image + 0.5, 0, 255).astype(np.uint8)
-        return Skin(atlas, to_linear(np.clip(skin, 16, 250) / 255), bool(grey))
+        red, green, blue = np.clip(skin, 16, 250)
+        tinted = not (red > 1.06 * green and green > 0.95 * blue and red < 2.2 * blue)  # old prints are green, blue, sepia
+        return Skin(atlas, to_linear(np.array([red, green, blue]) / 255), bool(grey) or tinted)
 
 
 class SkinLibrary:
-    """The skins of one split: unwrapped from its portraits on demand, painted now and then."""
+    """The skins of one split: unwrapped from its portraits, painted now and then."""
 
-    PAINTED = 0.08  # of the samples
+    PAINTED, IN_COLOUR = 0.08, 0.65  # of the samples; of the unwrapped ones
     MAX_YAW, MIN_EYES = 14.0, 48.0  # degrees; px between the outer eyes
-    CACHE = 900
+    CANDIDATES, KEPT = 1100, 0.6  # portraits with the largest faces; the share with the fewest lines on the skin
 
-    def __init__(self, ict: IctModel, uv: np.ndarray, facemesh_uv: np.ndarray | None, labels: dict, portraits: Path, validation: bool):
-        self.ict, self.uv, self.labels, self.portraits, self.cache = ict, uv, labels, portraits, {}
+    def __init__(self, ict: IctModel, uv: np.ndarray, facemesh_uv: np.ndarray | None, labels: dict, portraits: Path, validation: bool,
+                 cache: Path | None = None):
+        self.ict, self.uv, self.labels, self.portraits = ict, uv, labels, portraits
         self.unwrapper = None if facemesh_uv is None else Unwrapper(ict, uv, facemesh_uv)
         own = labels["validation"] == validation
         good = own & (np.abs(labels["yaw"]) < self.MAX_YAW) & (labels["interocular"] > self.MIN_EYES)
         chosen = np.flatnonzero(good)
         spread = labels["std"][chosen].mean(1) / labels["interocular"][chosen]
-        chosen = chosen[spread < np.quantile(spread, 0.7)]  # what FaceMesh is surest of
-        sharp = np.argsort(-labels["interocular"][chosen])[: self.CACHE]
-        self.chosen = np.sort(chosen[sharp])
+        chosen = chosen[spread < np.quantile(spread, 0.8)]  # what FaceMesh is surest of
+        self.chosen = np.sort(chosen[np.argsort(-labels["interocular"][chosen])[: self.CANDIDATES]])
+        self.skins = self._unwrapped(validation, cache) if self.unwrapper is not None else []
+        self.by_colour = [[skin for skin in self.skins if skin.grey == grey] for grey in (True, False)]
         self.own = np.flatnonzero(own)
 
     def photo(self, row: int) -> np.ndarray:
         """The portrait of a label row, uint8 RGB."""
         return cv2.imread(str(self.portraits / f"{self.labels['names'][row]:06d}.jpg"), cv2.IMREAD_COLOR)[..., ::-1]
 
+    def _unwrapped(self, validation: bool, cache: Path | None) -> list[Skin]:
+        """The chosen portraits' skins, kept in the folder `cache` because they take a minute."""
+        path = cache / f"skins-{'validation' if validation else 'training'}.npz" if cache else None
+        if path is None or not path.exists():
+            skins = [self.unwrap(int(row)) for row in self.chosen]
+            lines = np.array([self.unwrapper.lines(skin) for skin in skins])
+            skins = [skin for skin, line in zip(skins, lines) if line <= np.quantile(lines, self.KEPT)]
+            if path is None:
+                return skins
+            partial = path.with_suffix(".partial.npz")
+            np.savez(partial, atlas=np.stack([skin.atlas for skin in skins]), mean=np.stack([skin.mean for skin in skins]), grey=[skin.grey for skin in skins])
+            partial.rename(path)
+        with np.load(path) as archive:
+            return [Skin(atlas, mean, bool(grey)) for atlas, mean, grey in zip(archive["atlas"], archive["mean"], archive["grey"])]
+
     def sample(self, rng: np.random.Generator) -> Skin:
-        pick, painted = rng.integers(max(len(self.chosen), 1)), rng.random() < self.PAINTED
-        if painted or self.unwrapper is None or not len(self.chosen):
+        group = self.by_colour[int(rng.random() < self.IN_COLOUR)] or self.skins
+        if rng.random() < self.PAINTED or not group:
             return paint_skin(self.ict, self.uv, rng)
-        row = int(self.chosen[pick])
-        if row not in self.cache:
-            self.cache[row] = self.unwrapper.unwrap(self.photo(row), self.labels["landmarks"][row, :, :2], self.labels["grey"][row], np.random.default_rng(row))
-        return self.cache[row]
+        return group[rng.integers(len(group))]
+
+    def unwrap(self, row: int) -> Skin:
+        rng = np.random.default_rng(row)
+        return self.unwrapper.unwrap(self.photo(row), self.labels["landmarks"][row, :, :2], self.labels["grey"][row], rng)
 
     def backgrounds(self, count: int) -> list[np.ndarray]:
         """Pieces of the portraits beside and below the face, uint8 RGB."""
