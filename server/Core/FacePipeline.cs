@@ -75,11 +75,13 @@ public sealed class FacePipeline : IDisposable
     }
 
     /// <summary>The landmarks of each photo, in the order given.</summary>
+    /// <param name="skipped">Told of each photo left out under <see cref="FaceOptions.SkipBadViews"/>, and why.</param>
     /// <exception cref="InputException">A photo or an option is at fault.</exception>
     public IReadOnlyList<ViewLandmarks> Landmarks(
         IReadOnlyList<PhotoFile> photos,
         FaceOptions options,
         IProgress<PipelineProgress>? progress = null,
+        Action<SkippedView>? skipped = null,
         CancellationToken cancellation = default)
     {
         Validate(options);
@@ -91,7 +93,12 @@ public sealed class FacePipeline : IDisposable
         var views = clock.Run(report => Read(photos, capture, report));
         var faces = clock.Run(report => FindFaces(views, capture, report, cancellation));
         var fits = clock.Run(report => Fit(faces, topology, layout, options, capture, report));
-        return clock.Run(report => Each(fits, report, fit => Describe(fit, layout, new DepthBuffer(fit.Camera, fit.Mesh))));
+        var landmarks = clock.Run(report => Each(fits, report, fit => Describe(fit, layout, new DepthBuffer(fit.Camera, fit.Mesh))));
+        foreach (var view in capture.Skipped)
+        {
+            skipped?.Invoke(view);
+        }
+        return landmarks;
     }
 
     /// <summary>One mesh with one texture from all photos.</summary>

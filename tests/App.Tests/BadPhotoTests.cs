@@ -58,7 +58,7 @@ public sealed class BadPhotoTests : IDisposable
 
         var run = await Executable.RunAsync("landmarks", Repository.Portrait, bad, "--skip-bad-views");
         Assert.Equal(0, run.ExitCode);
-        Assert.Contains("warning: left out text.jpg", run.Error, StringComparison.Ordinal);
+        Assert.Contains("warning: left out text.jpg: 'text.jpg' is ", run.Error, StringComparison.Ordinal);
         Assert.Contains("\"image\":\"astronaut.png\"", run.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("text.jpg", run.Output, StringComparison.Ordinal);
 

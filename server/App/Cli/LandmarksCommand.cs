@@ -44,19 +44,17 @@ internal static class LandmarksCommand
         };
 
         var console = new UserConsole(parsed.GetValue(CommonOptions.Quiet));
-        var (photos, views) = await console.WithProgressAsync(progress =>
+        var skipped = new List<SkippedView>();
+        var views = await console.WithProgressAsync(progress =>
         {
             var photos = PhotoArguments.Read(paths, cancellation);
             using var pipeline = CommonOptions.LoadPipeline(parsed, options);
-            return (photos, pipeline.Landmarks(photos, options, progress, cancellation));
+            return pipeline.Landmarks(photos, options, progress, skipped.Add, cancellation);
         });
         cancellation.ThrowIfCancellationRequested();
         var files = output.Write(ViewLandmarks.ToJson(views));
 
-        foreach (var name in photos.Select(photo => photo.Name).Except(views.Select(view => view.Image)))
-        {
-            UserConsole.Warn($"left out {name}: it cannot be used. Without --skip-bad-views the error says why.");
-        }
+        UserConsole.WarnOf(skipped);
         console.SayWritten(files, Stopwatch.GetElapsedTime(start));
         return ExitCode.Success;
     }

@@ -57,10 +57,7 @@ internal static class MeshCommand
         cancellation.ThrowIfCancellationRequested();
         var files = output.Write(face);
 
-        foreach (var skipped in face.Skipped)
-        {
-            UserConsole.Warn($"left out {skipped.Image}: {skipped.Reason}");
-        }
+        UserConsole.WarnOf(face.Skipped);
         if (parsed.GetValue(CommonOptions.Verbose))
         {
             console.SayTimings(face.Timings);

@@ -9,7 +9,13 @@ internal sealed class UserConsole(bool quiet)
 {
     private readonly bool _isTerminal = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
 
-    public static void Warn(string message) => Console.Error.WriteLine($"warning: {message}");
+    public static void WarnOf(IEnumerable<SkippedView> skipped)
+    {
+        foreach (var (image, reason) in skipped)
+        {
+            Console.Error.WriteLine($"warning: left out {image}: {reason}");
+        }
+    }
 
     /// <summary>Runs the work off this thread, showing where it stands: a bar on a terminal, a line a stage elsewhere.</summary>
     public async Task<T> WithProgressAsync<T>(Func<IProgress<PipelineProgress>, T> work)
