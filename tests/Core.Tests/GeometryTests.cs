@@ -1,0 +1,203 @@
+using System.Numerics;
+using System.Text;
+using MeshFromFaces.Core.Geometry;
+using MeshFromFaces.Core.Tests.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace MeshFromFaces.Core.Tests;
+
+public sealed class GeometryTests(ITestOutputHelper output)
+{
+    [Fact]
+    public void A_rotation_is_made_of_any_two_columns()
+    {
+        var random = new Random(6);
+        Vector3 Any() => new(random.NextSingle() - 0.5f, random.NextSingle() - 0.5f, random.NextSingle() - 0.5f);
+        for (int i = 0; i < 100; i++)
+        {
+            var (first, second) = (Any() * 7, Any());
+            var pose = Pose.FromColumns(first, second, Vector3.Zero, 60);
+            var (x, y, z) = (pose.Turn(Vector3.UnitX), pose.Turn(Vector3.UnitY), pose.Turn(Vector3.UnitZ));
+            Assert.Equal(0, Vector3.Distance(Vector3.Normalize(first), x), 1e-5f); // The first column keeps its direction,
+            Assert.Equal(0, Vector3.Dot(Vector3.Cross(first, second), y), 1e-4f); // the second stays in their plane,
+            Assert.True(Vector3.Dot(second, y) > 0);
+            Assert.Equal(0, Vector3.Distance(Vector3.Cross(x, y), z), 1e-5f); // and the third makes it right-handed.
+        }
+    }
+
+    [Theory]
+    [InlineData(640, 480)]
+    [InlineData(301, 700)]
+    public void The_photo_camera_projects_as_the_design_says(int width, int height)
+    {
+        var camera = KnownFace.Camera(width, height, 0.5f, -0.2f, 0.3f, focalMm: 35, zoom: 0.7f);
+        var random = new Random(7);
+        for (int i = 0; i < 100; i++)
+        {
+            var head = new Vector3(random.NextSingle() - 0.5f, random.NextSingle() - 0.5f, random.NextSingle() - 0.5f) * 0.2f;
+            var (x, y, _) = ReferenceRenderer.Project(camera, head);
+            var point = camera.Project(head);
+            Assert.Equal(x, point.X, 1e-2);
+            Assert.Equal(y, point.Y, 1e-2);
+        }
+    }
+
+    [Fact]
+    public void The_middle_of_an_identity_theta_is_the_middle_of_the_photo()
+    {
+        var pose = Pose.FromColumns(Vector3.UnitX, Vector3.UnitY, new(0, 0, -1), 18); // 18 mm on 36 mm: 45 degrees to each side.
+        var camera = new PhotoCamera(pose, Theta.Identity, 400, 200);
+        Assert.Equal(new PixelPoint(200, 100), camera.Project(Vector3.Zero));
+        // The subject's left (+x) is on the image's right, up is up; the square's edge is one unit away.
+        Assert.Equal(new PixelPoint(400, 100), camera.Project(Vector3.UnitX));
+        Assert.Equal(new PixelPoint(200, -100), camera.Project(Vector3.UnitY));
+        Assert.Equal(200, camera.PixelsPerFaceUnit);
+    }
+
+    [Fact]
+    public void What_the_z_buffer_sees_agrees_with_rays()
+    {
+        var mesh = KnownFace.Canonical;
+        var random = new Random(8);
+        int visible = 0, hidden = 0, wrong = 0;
+        foreach (float yaw in (float[])[0, 0.8f, -1.4f])
+        {
+            var camera = KnownFace.Camera(900, 700, yaw, 0.1f, 0.2f);
+            var depth = new DepthBuffer(camera, mesh);
+            var eye = -Vector3.Transform(camera.Pose.Translation, Matrix4x4.Transpose(RotationOf(camera.Pose)));
+            for (int i = 0; i < 250; i++)
+            {
+                var query = mesh.Head[random.Next(mesh.Head.Length)];
+                double front = DistanceInFront(mesh, eye, query);
+                if (front is > 0 and < 0.012)
+                {
+                    continue; // Less than the buffer's tolerance in front: either answer will do.
+                }
+                bool expected = front == 0 && camera.Sees(camera.Project(query).X, camera.Project(query).Y);
+                visible += expected ? 1 : 0;
+                hidden += expected ? 0 : 1;
+                wrong += expected == depth.Sees(query) ? 0 : 1;
+            }
+        }
+        output.WriteLine($"{visible} visible, {hidden} hidden, {wrong} wrong");
+        Assert.True(visible > 100 && hidden > 100);
+        Assert.InRange(wrong, 0, 6); // At an outline a cell may belong to the nearer surface: one per cent.
+    }
+
+    [Fact]
+    public void Views_are_averaged_by_sight_and_certainty()
+    {
+        string obj = "vt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n";
+        var topology = TopologyReader.Read("triangle", obj);
+        Vector3[] first = [new(1, 0, 0), new(1, 0, 0), new(1, 0, 0)], second = [new(3, 0, 0), new(3, 0, 0), new(3, 0, 0)];
+        var mesh = Mesh.Combine(topology, [first, second], [[0.1f, 0.1f, 0.1f], [0.1f, 0.2f, 0.1f]], [[true, true, false], [true, true, false]]);
+        Assert.Equal(2, mesh.Head[0].X, 1e-5f); // Equal views,
+        Assert.Equal(1.4f, mesh.Head[1].X, 1e-5f); // twice the sigma a quarter of the weight,
+        Assert.Equal(2, mesh.Head[2].X, 1e-5f); // and unseen by all: still a mean.
+        mesh = Mesh.Combine(topology, [first, second], [[0.1f, 0.1f, 0.1f], [0.1f, 0.1f, 0.1f]], [[true, true, true], [false, false, false]]);
+        Assert.InRange(mesh.Head[0].X, 1, 1.01f);
+    }
+
+    [Fact]
+    public void The_canonical_topology_is_whole()
+    {
+        var mesh = KnownFace.Canonical;
+        Assert.Equal(["skin", "left_eye", "right_eye", "mouth"], mesh.Topology.Groups.Select(group => group.Name).Order(Comparer<string>.Create((a, b) => Rank(a) - Rank(b))));
+        Assert.Equal(mesh.Topology.TriangleCount, mesh.Topology.Groups.Sum(group => group.TriangleCount));
+        // Wound outwards: the nose tip, the point furthest to +Z, faces +Z.
+        int nose = Enumerable.Range(0, mesh.Head.Length).MaxBy(i => mesh.Head[i].Z);
+        Assert.True(mesh.Normals()[nose].Z > 0.5f);
+        static int Rank(string name) => Array.IndexOf(["skin", "left_eye", "right_eye", "mouth"], name);
+    }
+
+    [Theory]
+    [InlineData("vt 0 0\nvt 1 0\nvt 0 1\nf 1 2 3", "line 4", "no texture vertex")]
+    [InlineData("vt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/4", "line 4", "from 1 to 3")]
+    [InlineData("vt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2", "line 4", "3 to 64 corners")]
+    [InlineData("vt 0 0\nvt 1.5 0", "line 2", "lie in 0..1")]
+    [InlineData("vt 0 0\nvt NaN 0", "line 2", "lie in 0..1")]
+    [InlineData("vt 0", "line 1", "two numbers")]
+    [InlineData("# nothing at all", "", "no face with an area")]
+    [InlineData("vt 0 0\nvt 0.5 0.5\nvt 1 1\nf 1/1 2/2 3/3", "", "no face with an area")]
+    [InlineData("vt 0 0\nvt 1 0\nvt 0 1\nf 1/99999999999999 2/2 3/3", "line 4", "from 1 to 3")]
+    [InlineData("vt 0 0\nvt 1 0\nvt 0 1\nf 1/-2147483648 2/2 3/3", "line 4", "from 1 to 3")]
+    public void A_broken_obj_is_refused_by_line(string obj, string line, string needed)
+    {
+        var fault = Assert.Throws<InputException>(() => TopologyReader.Read("mine.obj", obj));
+        Assert.Contains("'mine.obj'", fault.Message, StringComparison.Ordinal);
+        Assert.Contains(line, fault.Message, StringComparison.Ordinal);
+        Assert.Contains(needed, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_obj_of_other_habits_is_read()
+    {
+        // Backward indices, normals, a quad wound the other way, an unused and a doubled vt, carriage returns, two groups.
+        string obj = "o head\r\nvt 0.9 0.9\r\nvt 0 0\r\nvt 1 0\r\nvt 1 1\r\nvt 0 1\r\nvt 0 0\r\nf 1/-1/1 2/5/1 3/4/1 4/3/1\r\ng eye\r\nf 1//\r\n";
+        Assert.Throws<InputException>(() => TopologyReader.Read("a", obj));
+        obj = obj.Replace("f 1//", "f 1/2 2/3 3/4", StringComparison.Ordinal);
+        var topology = TopologyReader.Read("a", obj);
+        Assert.Equal([new Uv(0, 0), new Uv(1, 0), new Uv(1, 1), new Uv(0, 1)], topology.Vertices.ToArray());
+        Assert.Equal([0, 2, 3, 0, 1, 2, 0, 1, 2], topology.Triangles.ToArray());
+        Assert.Equal([new TopologyGroup("head", 0, 2), new TopologyGroup("eye", 2, 1)], topology.Groups.ToArray());
+        Assert.Equal(5, topology.Edges.Length); // Four sides, and the second group's own diagonal.
+    }
+
+    [Theory]
+    [InlineData("not json")]
+    [InlineData("{}")]
+    [InlineData("{\"name\":\"a\",\"uv\":[]}")]
+    [InlineData("{\"name\":\"a\",\"uv\":[[0.5]]}")]
+    [InlineData("{\"name\":\"a\",\"uv\":[[0.5,2]]}")]
+    [InlineData("{\"name\":\"a\",\"uv\":[null]}")]
+    [InlineData("null")]
+    public void A_broken_layout_is_refused(string json)
+    {
+        var fault = Assert.Throws<InputException>(() => Layout.Read("mine.json", Encoding.UTF8.GetBytes(json)));
+        Assert.Contains("'mine.json'", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Our_layouts_are_read()
+    {
+        var layout = Layout.Read("ibug68", File.ReadAllBytes(Path.Combine(Repository.Canonical, "layouts", "ibug68.json")));
+        Assert.Equal(("ibug68", 68), (layout.Name, layout.Queries.Length));
+    }
+
+    private static Matrix4x4 RotationOf(Pose pose)
+    {
+        float[] r = pose.RotationArray(); // As a matrix for row vectors: the transpose.
+        return new(r[0], r[3], r[6], 0, r[1], r[4], r[7], 0, r[2], r[5], r[8], 0, 0, 0, 0, 1);
+    }
+
+    // Metres from the query back to the nearest surface towards the eye, 0 if there is none (Moeller and Trumbore 1997).
+    private static double DistanceInFront(Mesh mesh, Vector3 eye, Vector3 query)
+    {
+        var direction = query - eye;
+        float length = direction.Length();
+        direction /= length;
+        double nearest = length;
+        for (int i = 0; i < mesh.Topology.Triangles.Length; i += 3)
+        {
+            var a = mesh.Head[mesh.Topology.Triangles[i]];
+            var (e1, e2) = (mesh.Head[mesh.Topology.Triangles[i + 1]] - a, mesh.Head[mesh.Topology.Triangles[i + 2]] - a);
+            var p = Vector3.Cross(direction, e2);
+            float determinant = Vector3.Dot(e1, p);
+            if (determinant == 0)
+            {
+                continue;
+            }
+            var t = eye - a;
+            float u = Vector3.Dot(t, p) / determinant;
+            var q = Vector3.Cross(t, e1);
+            float v = Vector3.Dot(direction, q) / determinant;
+            float distance = Vector3.Dot(e2, q) / determinant;
+            if (u >= 0 && v >= 0 && u + v <= 1 && distance > 0 && distance < length - 1e-4f)
+            {
+                nearest = Math.Min(nearest, distance);
+            }
+        }
+        return nearest < length ? length - nearest : 0;
+    }
+}

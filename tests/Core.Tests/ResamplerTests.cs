@@ -1,0 +1,123 @@
+using MeshFromFaces.Core.Imaging;
+using MeshFromFaces.Core.Tests.Support;
+using Xunit;
+
+namespace MeshFromFaces.Core.Tests;
+
+public sealed class ResamplerTests
+{
+    [Theory]
+    [InlineData(1024, 1024, 256)]
+    [InlineData(640, 480, 256)]
+    [InlineData(333, 701, 256)]
+    [InlineData(2000, 131, 64)]
+    public void Shrinking_equals_its_naive_twin(int width, int height, int size)
+    {
+        var photo = Pictures.Noise(width, height);
+        var planes = new float[(3 * size * size) + 5];
+        Resampler.Square(photo, size, planes, 5);
+        double scale = (double)photo.SquareSide / size, padX = (photo.SquareSide - width) / 2.0, padY = (photo.SquareSide - height) / 2.0;
+        var random = new Random(4);
+        for (int i = 0; i < 3000; i++)
+        {
+            int x = random.Next(size), y = random.Next(size), channel = random.Next(3);
+            // The area under one output pixel, photo pixel by photo pixel; black where there is none.
+            double left = (x * scale) - padX, top = (y * scale) - padY, sum = 0;
+            for (int py = (int)Math.Floor(top); py < top + scale; py++)
+            {
+                for (int px = (int)Math.Floor(left); px < left + scale; px++)
+                {
+                    if (px >= 0 && py >= 0 && px < width && py < height)
+                    {
+                        double across = Math.Min(px + 1, left + scale) - Math.Max(px, left), down = Math.Min(py + 1, top + scale) - Math.Max(py, top);
+                        sum += across * down * photo.Pixels[(((py * width) + px) * 3) + channel];
+                    }
+                }
+            }
+            Assert.Equal(sum / (scale * scale * 255), planes[5 + (channel * size * size) + (y * size) + x], tolerance: 1e-5);
+        }
+    }
+
+    [Fact]
+    public void A_photo_of_the_size_wanted_passes_unchanged()
+    {
+        var photo = Pictures.Noise(256, 256);
+        var planes = new float[3 * 256 * 256];
+        Resampler.Square(photo, 256, planes);
+        Assert.Equal(Enumerable.Range(0, 256 * 256 * 3).Select(i => photo.Pixels[i]), Enumerable.Range(0, 256 * 256 * 3).Select(i => (byte)MathF.Round(planes[(i % 3 * 256 * 256) + (i / 3)] * 255)));
+    }
+
+    [Fact]
+    public void A_small_photo_is_enlarged_smoothly()
+    {
+        var planes = new float[3 * 256 * 256];
+        Resampler.Square(Pictures.Plain(128, 128, 51, 102, 204), 256, planes);
+        Assert.Equal(0.2f, planes[(100 * 256) + 100], 4);
+        Assert.Equal(0.8f, planes[(2 * 256 * 256) + (100 * 256) + 100], 4);
+    }
+
+    [Theory]
+    [InlineData(1.0, 0.0)]
+    [InlineData(2.6, 0.7)]
+    [InlineData(6.3, -0.4)]
+    [InlineData(0.4, 2.0)]
+    [InlineData(40.0, 0.1)]
+    public void Cropping_equals_its_naive_twin(double step, double turn)
+    {
+        const int Size = 96;
+        var photo = Pictures.Noise(600, 500);
+        var (sin, cos) = Math.SinCos(turn);
+        // Centred off the middle, so that a part lies outside the photo.
+        var affine = new Affine(step * cos, -step * sin, 380 - (step * (cos - sin) * Size / 2), step * sin, step * cos, 200 - (step * (sin + cos) * Size / 2));
+        var planes = new float[(3 * Size * Size) + 7];
+        Resampler.Crop(photo, affine, Size, planes, 7);
+        int samples = (int)Math.Clamp(Math.Round(step), 1, 16);
+        for (int y = 0; y < Size; y += 3)
+        {
+            for (int x = 0; x < Size; x += 2)
+            {
+                for (int channel = 0; channel < 3; channel++)
+                {
+                    double sum = 0;
+                    for (int j = 0; j < samples; j++)
+                    {
+                        for (int i = 0; i < samples; i++)
+                        {
+                            var (px, py) = affine.Apply(x + ((i + 0.5) / samples), y + ((j + 0.5) / samples));
+                            sum += At(photo, px - 0.5, py - 0.5, channel);
+                        }
+                    }
+                    Assert.Equal(sum / (samples * samples * 255), planes[7 + (channel * Size * Size) + (y * Size) + x], tolerance: 1e-5);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_crop_of_a_large_photo_does_not_alias()
+    {
+        // Stripes of one photo pixel: at eight pixels a step only their mean may remain.
+        var photo = new Photo("stripes", 1600, 1600, [.. Enumerable.Range(0, 1600 * 1600).SelectMany(pixel => Enumerable.Repeat((byte)(pixel % 2 * 255), 3))]);
+        var planes = new float[3 * 192 * 192];
+        Resampler.Crop(photo, new Affine(8, 0, 20, 0, 8, 20), 192, planes);
+        Assert.All(planes, value => Assert.InRange(value, 0.49f, 0.51f));
+    }
+
+    private static double At(Photo photo, double x, double y, int channel)
+    {
+        double sum = 0;
+        int left = (int)Math.Floor(x), top = (int)Math.Floor(y);
+        for (int j = 0; j < 2; j++)
+        {
+            for (int i = 0; i < 2; i++)
+            {
+                int px = left + i, py = top + j;
+                if (px >= 0 && py >= 0 && px < photo.Width && py < photo.Height)
+                {
+                    sum += Math.Abs(1 - i - (x - left)) * Math.Abs(1 - j - (y - top)) * photo.Pixels[(((py * photo.Width) + px) * 3) + channel];
+                }
+            }
+        }
+        return sum;
+    }
+}
