@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 
+import cv2
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -28,16 +29,30 @@ def blender(script, *arguments):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture(scope="session")
-def capture(tmp_path_factory):
-    """A capture of one public-domain portrait: the folder with face.glb, landmarks.json, overlay-1.jpg and textures."""
-    folder = tmp_path_factory.mktemp("capture")
-    mesh_from_faces("mesh", PORTRAIT, "--output", f"{folder}/", "--texture-size", 1024, "--layout", "dense", "--quiet")
-    return folder
+class Capture:
+    """A capture's folder with all files of it, and what Blender sees in its GLB (look.py), rendered into render.png."""
+
+    def __init__(self, folder, photos):
+        self.folder = folder
+        mesh_from_faces("mesh", *photos, "--output", f"{folder}/", "--texture-size", 1024, "--layout", "dense", "--quiet")
+        blender("look.py", folder / "face.glb", folder / "seen.json", folder / "render.png")
+        self.seen = json.loads((folder / "seen.json").read_text())
+        self.views = json.loads((folder / "landmarks.json").read_text())
 
 
 @pytest.fixture(scope="session")
-def seen(capture):
-    """What Blender sees after importing the GLB (see look.py), with a rendering in render.png beside the GLB."""
-    blender("look.py", capture / "face.glb", capture / "seen.json", capture / "render.png")
-    return json.loads((capture / "seen.json").read_text())
+def one_view(tmp_path_factory):
+    """A public-domain portrait."""
+    return Capture(tmp_path_factory.mktemp("one"), [PORTRAIT])
+
+
+@pytest.fixture(scope="session")
+def two_views(tmp_path_factory):
+    """The portrait, and a turned and widened picture of it in another format: another theta and another pose."""
+    folder = tmp_path_factory.mktemp("two")
+    portrait = cv2.imread(str(PORTRAIT))
+    height, width = portrait.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 3), 15, 0.9)
+    turn[0, 2] += 64
+    cv2.imwrite(str(folder / "turned.jpg"), cv2.warpAffine(portrait, turn, (width + 128, height), borderMode=cv2.BORDER_REPLICATE))
+    return Capture(folder, [PORTRAIT, folder / "turned.jpg"])
