@@ -7,7 +7,7 @@ internal static class GltfValidator
 {
     public static async Task AssertCleanAsync(string glb)
     {
-        string folder = Path.Combine(Repository.Root, "tests", "gltf-validate");
+        string folder = Path.Combine(Repository.Root, "tests", "gltf-validator");
         Assert.True(Directory.Exists(Path.Combine(folder, "node_modules")), $"The validator is not installed: run tests/run, or npm ci in {folder}.");
         using var node = Process.Start(new ProcessStartInfo("node", [Path.Combine(folder, "validate.mjs"), glb])
         {
