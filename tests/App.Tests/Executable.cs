@@ -27,14 +27,17 @@ internal static class Executable
 
     public static string File { get; } = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "mesh-from-faces.exe" : "mesh-from-faces");
 
-    public static async Task<Run> RunAsync(params IEnumerable<string> arguments)
+    public static Task<Run> RunAsync(params IEnumerable<string> arguments) => RunInAsync(Environment.CurrentDirectory, arguments);
+
+    public static async Task<Run> RunInAsync(string folder, IEnumerable<string> arguments)
     {
-        using var process = Start(arguments);
+        using var process = Start(arguments, folder);
         return await FinishAsync(process);
     }
 
-    public static Process Start(IEnumerable<string> arguments) => Process.Start(new ProcessStartInfo(File, arguments)
+    public static Process Start(IEnumerable<string> arguments, string folder = "") => Process.Start(new ProcessStartInfo(File, arguments)
     {
+        WorkingDirectory = folder,
         RedirectStandardInput = true,
         RedirectStandardOutput = true,
         RedirectStandardError = true,

@@ -8,7 +8,8 @@ namespace MeshFromFaces.Server.Jobs;
 internal sealed class JobStore
 {
     private readonly ConcurrentDictionary<string, Job> _jobs = new();
-    private readonly Channel<Job> _queue;
+    private readonly Channel<Job> _queue = Channel.CreateUnbounded<Job>(); // Bounded by IsFull.
+    private readonly Lock _enqueueing = new();
     private readonly string _folder;
     private readonly int _capacity;
 
@@ -16,7 +17,6 @@ internal sealed class JobStore
     {
         _folder = Path.GetFullPath(Path.Combine(settings.DataFolder, "jobs"));
         _capacity = settings.Limits.QueuedJobs;
-        _queue = Channel.CreateBounded<Job>(_capacity);
         PrivateFolder.Create(_folder);
     }
 
@@ -25,20 +25,23 @@ internal sealed class JobStore
 
     public ChannelReader<Job> Queue => _queue.Reader;
 
-    public bool IsFull => _queue.Reader.Count >= _capacity;
+    /// <summary>As many jobs wait as may. One that was cancelled while it waited makes room at once.</summary>
+    public bool IsFull => _jobs.Values.Count(job => job.Record.State == JobState.Queued) >= _capacity;
 
     /// <summary>A job whose folder is there to be filled, not yet known to anybody.</summary>
     public Job Create() => new(_folder);
 
     public bool TryEnqueue(Job job)
     {
-        _jobs[job.Id] = job;
-        if (_queue.Writer.TryWrite(job))
+        lock (_enqueueing)
         {
-            return true;
+            if (IsFull)
+            {
+                return false;
+            }
+            _jobs[job.Id] = job;
+            return _queue.Writer.TryWrite(job);
         }
-        _jobs.TryRemove(job.Id, out _);
-        return false;
     }
 
     public Job? Find(string id) => _jobs.GetValueOrDefault(id);

@@ -1,0 +1,38 @@
+using System.Text.RegularExpressions;
+
+namespace MeshFromFaces.App.Tests;
+
+/// <summary>The README's commands work as they stand there.</summary>
+public sealed partial class ReadmeTests
+{
+    [Fact]
+    public async Task Its_commands_that_make_something_succeed_from_the_repositorys_folder()
+    {
+        string readme = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md"));
+        string[][] commands = [.. RunCommand().Matches(readme)
+            .Select(match => match.Groups["arguments"].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Where(arguments => arguments[0] is "mesh" or "landmarks")];
+        Assert.Contains(commands, arguments => arguments[0] == "mesh");
+
+        using var folder = new TemporaryFolder();
+        Directory.CreateSymbolicLink(folder["examples"], Path.Combine(Repository.Root, "examples"));
+        foreach (string[] arguments in commands)
+        {
+            var run = await Executable.RunInAsync(folder.Path, arguments);
+            Assert.True(run.ExitCode == 0, $"{string.Join(' ', arguments)}: {run.Error}");
+            int output = Array.FindIndex(arguments, argument => argument is "--output" or "-o");
+            Assert.True(Path.Exists(folder[arguments[output + 1]]), string.Join(' ', arguments));
+        }
+    }
+
+    [Fact]
+    public async Task Its_test_command_is_there_to_be_run()
+    {
+        Assert.Contains("tests/run", await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md")), StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(Repository.Root, "tests", "run")));
+    }
+
+    /// <summary>A line such as: dotnet run --project server/App -- mesh photo.jpg --output face.glb</summary>
+    [GeneratedRegex(@"^\s*dotnet run .*server/App.* -- (?<arguments>[^\r\n]+)", RegexOptions.Multiline)]
+    private static partial Regex RunCommand();
+}
