@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Numerics;
 using System.Text.Json;
 
@@ -52,6 +53,29 @@ public sealed class ResultTests : IDisposable
         Assert.Equal(percent.Order(), percent);
         Assert.All(percent, value => Assert.InRange(value, 0, 100));
         Assert.DoesNotContain('\u001b', run.Error);
+    }
+
+    [Fact]
+    public async Task A_terminal_sees_a_bar_with_stage_and_percentage()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return; // util-linux's script gives the process a terminal; other systems' does not take these arguments.
+        }
+        string command = $"'{Executable.File}' landmarks '{Repository.Portrait}' --output '{_folder["landmarks.json"]}'";
+        using var process = Process.Start(new ProcessStartInfo("script", ["--quiet", "--return", "--command", command, "/dev/null"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["TERM"] = "xterm-256color" },
+        })!;
+        var run = await Executable.FinishAsync(process);
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Matches(@"(Starting|Reading photos|Finding faces|Fitting the face|Checking visibility) .*━.* \d+%", run.Output);
+        Assert.Contains("done in", run.Output, StringComparison.Ordinal);
+        Assert.Equal(["landmarks.json"], _folder.Files);
     }
 
     [Fact]
