@@ -105,13 +105,15 @@ def read_layout(name: str, folder: Path = LAYOUTS) -> np.ndarray:
 
 
 def write(folder: Path, canonical: Canonical) -> None:
-    """Writes the position map, the topology and the iBUG layout of models/canonical."""
-    from . import topology
+    """Writes models/canonical: position map, topology, the iBUG layout, and the pictures of all of it."""
+    from . import gallery, topology
 
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "position_map.npy", canonical.position_map)
-    topology.write_obj(folder / "topologies" / "mid.obj", canonical, topology.mid(canonical))
+    mid = topology.mid(canonical)
+    topology.write_obj(folder / "topologies" / "mid.obj", canonical, mid)
     write_layout(folder / "layouts", "ibug68", "The 68 landmarks of Multi-PIE and iBUG 300-W", canonical.ibug68)
+    gallery.write(folder, canonical, mid)
 
 
 def add_arguments(parser) -> None:

@@ -82,7 +82,8 @@ class Renders:
                 shards.append({key: archive[key] for key in ("image", "position", "visible", "rotation", "translation", "focal_mm", "present")})
             if limit and sum(len(shard["image"]) for shard in shards) >= limit:
                 break
-        pool = np.load(folder / "queries.npy")  # [K, 2]: spread over C, then ibug68, then facemesh468
+        with np.load(folder / "queries.npz") as archive:
+            pool = archive["uv"]  # [K, 2]: spread over C, then ibug68, then facemesh468
         count = len(pool)
         mesh, inner = np.arange(count - POINTS, count), np.arange(count - POINTS - INNER, count - POINTS)
         order = np.concatenate([mesh, inner, np.arange(count - POINTS - INNER)])

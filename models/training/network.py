@@ -73,12 +73,12 @@ class CompactTransformer(nn.Module):
         self.context = nn.Sequential(*[ResidualBlock(channels, channels, 1, nn.PReLU(channels)) for _ in range(3)])
         self.attention = zeroed(nn.Conv2d(channels, 1, 1))
         self.numbers = nn.Sequential(nn.Linear(channels, 64), nn.GELU(), zeroed(nn.Linear(64, 6)))
-        axis = (torch.arange(SMALL_SIZE / 16) + 0.5) * 32 / SMALL_SIZE - 1
-        self.register_buffer("centres", torch.cartesian_prod(axis, axis).flip(1), persistent=False)  # [256, 2] x, y of each cell
+        axis = (torch.arange(8) + 0.5) / 4 - 1
+        self.register_buffer("centres", torch.cartesian_prod(axis, axis).flip(1), persistent=False)  # [64, 2] x, y of each cell
 
     def forward(self, image):  # [B, 3, 256, 256] -> theta [B, 2, 3]
-        maps = self.context(self.trunk(image))  # [B, 128, 16, 16]
-        weight = self.attention(maps).flatten(2).softmax(2)  # [B, 1, 256]
+        maps = self.context(self.trunk(functional.avg_pool2d(image, 2)))  # [B, 128, 8, 8]
+        weight = self.attention(maps).flatten(2).softmax(2)  # [B, 1, 64]
         numbers = self.numbers((weight * maps.flatten(2)).sum(2))
         scale = numbers[:, :1].detach().clamp(-4, 1).exp()
         return affine(numbers[:, :4], weight[:, 0] @ self.centres + numbers[:, 4:] * scale)
@@ -204,6 +204,11 @@ def crop(photo: torch.Tensor, theta: torch.Tensor, size: int) -> torch.Tensor:
     return functional.grid_sample(photo, grid, align_corners=False)
 
 
+def shrink(photo: torch.Tensor) -> torch.Tensor:
+    """The whole photo as S sees it: [B, 3, H, H] to [B, 3, 256, 256]."""
+    return photo if photo.shape[-1] == SMALL_SIZE else functional.interpolate(photo, (SMALL_SIZE, SMALL_SIZE), mode="area")
+
+
 class InfiniteLandmarks(nn.Module):
     """S, F and P together."""
 
@@ -227,8 +232,7 @@ class InfiniteLandmarks(nn.Module):
 
     def forward(self, photo, query_uv, style):
         """The paper's forward pass: photo [B, 3, H, H] to the dict of `read`, theta and `photo_points` [B, K, 2]."""
-        small = photo if photo.shape[-1] == SMALL_SIZE else functional.interpolate(photo, (SMALL_SIZE, SMALL_SIZE), mode="area")
-        theta = self.transformer(small)
+        theta = self.transformer(shrink(photo))
         result = self.read(crop(photo, theta, self.preset.face_size), query_uv, style)
         return {**result, "theta": theta, "photo_points": to_photo(theta, result["points"])}
 

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from . import facemesh
 from .data import PICTURE_SIZE, Photos, Renders, Samples, Stream
-from .network import SMALL_SIZE, InfiniteLandmarks, to_photo
+from .network import SMALL_SIZE, InfiniteLandmarks, shrink, to_photo
 
 STAGES = ("transformer", "landmarks", "joint")
 AVERAGE = 0.999  # of the weights' exponential moving average, which is what is evaluated and shipped
@@ -41,7 +41,7 @@ def corners(theta: torch.Tensor) -> torch.Tensor:
 
 def transformer_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     """L1 between the corners of S's crop and the labelled one's, in crop sides."""
-    theta = network.transformer(functional.interpolate(batch["face"], (SMALL_SIZE, SMALL_SIZE), mode="area"))
+    theta = network.transformer(shrink(batch["face"]))
     side = torch.linalg.norm(batch["theta"][:, :, 0], dim=1)
     error = (corners(theta) - corners(batch["theta"])).abs().mean((1, 2)) / side
     return {"corners": error.clamp(max=4).mean()}
@@ -137,7 +137,8 @@ def train(arguments: argparse.Namespace) -> None:
         step = state["step"]
         log.info("resumed %s at step %d", checkpoint.name, step)
 
-    renders = Renders(arguments.renders / "train") if arguments.renders and any((arguments.renders / "train").glob("shard-*.npz")) else None
+    folder = arguments.renders / "training" if arguments.renders else None
+    renders = Renders(folder) if folder and any(folder.glob("shard-*.npz")) else None
     photos = Photos(arguments.labels, arguments.portraits, validation=False)
     log.info("%d portraits, %d renders (+%d without a face)", len(photos), len(renders) if renders else 0, len(renders.absent) if renders else 0)
     samples = Samples(photos, renders, network.preset.face_size, arguments.render_share)
@@ -172,7 +173,7 @@ def train(arguments: argparse.Namespace) -> None:
             torch._foreach_add_(means, list(network.parameters()), alpha=1 - decay)
         for key, value in losses.items():
             running[key] = 0.98 * running.get(key, float(value)) + 0.02 * float(value)
-        if step % 100 == 0:
+        if step % 50 == 0:
             pace = (time.time() - started) / (step - first) / arguments.batch * 1000
             log.info("step %d  %s  |g| %.2f  %.1f ms a sample", step, "  ".join(f"{k} {v:.4f}" for k, v in running.items()), float(norm), pace)
         if step % 500 == 0 or step == arguments.steps:

@@ -1,0 +1,109 @@
+"""The network's spaces and starting points, and both presets from forward pass to ONNX."""
+import numpy as np
+import pytest
+import torch
+
+from training.data import Source, compose, pose_in_crop
+from training.crops import apply, invert
+from training.export import export
+from training.network import InfiniteLandmarks, crop, project, rotation_matrix, to_photo
+from training.train import gaussian_nll
+
+
+@pytest.fixture(scope="module")
+def compact():
+    torch.manual_seed(0)
+    return InfiniteLandmarks("compact").eval()
+
+
+def test_transformer_starts_at_the_identity(compact):
+    theta = compact.transformer(torch.rand(2, 3, 256, 256))
+    assert torch.allclose(theta, torch.eye(2, 3).expand(2, 2, 3), atol=1e-6)
+
+
+def test_an_untrained_face_is_the_mean_face_seen_from_the_front(compact):
+    uv = torch.rand(1, 50, 2)
+    style = torch.tensor([[1.0, 0.0]])
+    answer = compact.read(torch.zeros(1, 3, 192, 192), uv, style)
+    assert torch.allclose(answer["rotation"][0], torch.eye(3), atol=1e-6)
+    assert torch.allclose(answer["position"], compact.predictor.mean(uv), atol=0.005)
+    assert answer["focal_mm"].item() == pytest.approx(60)
+
+
+def test_rotations_are_rotations():
+    rotation = rotation_matrix(torch.randn(20, 6))
+    assert torch.allclose(rotation @ rotation.transpose(1, 2), torch.eye(3).expand(20, 3, 3), atol=1e-5)
+    assert torch.allclose(torch.linalg.det(rotation), torch.ones(20), atol=1e-5)
+
+
+def test_the_camera_of_the_design():
+    # A point 0.1 m to the subject's left, 0.05 m up, 2 m away through 72 mm on a 36 mm sensor: u = 4 * 0.1 / 2.
+    point = project(torch.tensor([[[0.1, 0.05, 0.0]]]), torch.eye(3)[None], torch.tensor([[0.0, 0.0, -2.0]]), torch.tensor([[72.0]]))
+    assert torch.allclose(point, torch.tensor([[[0.2, -0.1]]]), atol=1e-6)
+
+
+def test_cropping_and_undoing_theta_agree():
+    # A bright pixel of the photo is found in the crop where theta says it is.
+    photo = torch.zeros(1, 3, 64, 64)
+    photo[:, :, 20:24, 40:44] = 1
+    theta = torch.tensor([[[0.5, 0.1, 0.2], [-0.1, 0.5, -0.3]]])
+    face = crop(photo, theta, 256)[0, 0]
+    row, column = (torch.stack(torch.meshgrid(*[torch.arange(256.0) + 0.5] * 2, indexing="ij")) * face).sum((1, 2)) / face.sum()
+    found = to_photo(theta, torch.tensor([[[column / 128 - 1, row / 128 - 1]]]))[0, 0]
+    assert torch.allclose(found, torch.tensor([42 / 32 - 1, 22 / 32 - 1]), atol=0.01)
+
+
+def test_the_landmark_loss_teaches_the_transformer(compact):
+    network = InfiniteLandmarks("compact")
+    answer = network(torch.rand(2, 3, 320, 320), torch.rand(2, 7, 2), torch.eye(2))
+    gaussian_nll(answer["photo_points"], answer["log_sigma"]).mean().backward()
+    assert network.transformer.numbers[-1].bias.grad.abs().sum() > 0
+    assert network.transformer.attention.weight.grad.abs().sum() > 0
+
+
+def test_nll_is_least_where_sigma_is_the_error():
+    error = torch.tensor([0.03, 0.04])  # |e| = 0.05; for a 2D Gaussian sigma^2 = |e|^2 / 2
+    sigmas = torch.logspace(-3, 0, 400)
+    best = sigmas[gaussian_nll(error.expand(400, 2), sigmas.log()).argmin()]
+    assert best.item() == pytest.approx(0.05 / 2**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("angle", (-0.6, 0.0, 0.4))
+def test_pose_in_crop_reproduces_the_photo(angle):
+    random = np.random.default_rng(3)
+    points = random.uniform(-0.08, 0.08, (40, 3))
+    turn, _ = np.linalg.qr(random.normal(size=(3, 3)))
+    turn *= np.sign(np.linalg.det(turn))
+    translation, focal_mm = np.array([0.25, -0.15, -2.0]), 85.0
+    source = Source(np.zeros((8, 8, 3), np.uint8), np.zeros((0, 2)), np.zeros((0, 2)), 0, points, turn, translation, focal_mm)
+
+    def seen(points, rotation, translation, focal_mm):
+        camera = points @ rotation.T + translation
+        return 2 * focal_mm / 36 * camera[:, :2] / -camera[:, 2:] * [1, -1]
+
+    photo = seen(points, turn, translation, focal_mm)
+    scale = 0.3
+    theta = np.c_[scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]),
+                  seen(np.zeros((1, 3)), turn, translation, focal_mm)[0]]
+    rotation, distance = pose_in_crop(source, theta)
+    # The head's origin is at the crop's centre, so it lies on the crop camera's axis.
+    again = seen(points, rotation, np.array([0, 0, -distance]), focal_mm / scale)
+    assert np.abs(again - apply(invert(theta), photo)).max() < 0.03  # in a crop of [-1, 1]: off-axis magnification
+
+
+def test_affines_compose():
+    random = np.random.default_rng(0)
+    a, b, points = random.normal(size=(2, 3)), random.normal(size=(2, 3)), random.normal(size=(5, 2))
+    assert np.allclose(apply(compose(a, b), points), apply(a, apply(b, points)))
+    assert np.allclose(apply(invert(a), apply(a, points)), points)
+
+
+@pytest.mark.parametrize("preset", ("compact", "paper"))
+def test_preset_runs_forward_backward_and_exports(preset, tmp_path):
+    network = InfiniteLandmarks(preset)
+    answer = network(torch.rand(1, 3, 256, 256), torch.rand(1, 9, 2), torch.eye(2)[:1])
+    assert answer["photo_points"].shape == (1, 9, 2) and answer["position"].shape == (1, 9, 3)
+    gaussian_nll(answer["photo_points"], answer["log_sigma"]).mean().backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+    export(network.eval(), tmp_path, {"name": preset, "version": "0", "presenceThreshold": 0.5, "metrics": {}})
+    assert {f.name for f in tmp_path.iterdir()} >= {"spatial_transformer.onnx", "face_encoder.onnx", "landmark_predictor.onnx", "model.json"}
