@@ -9,6 +9,7 @@ COMMANDS = {
     "label": "FaceMesh landmarks of a folder of portraits",
     "layout": "the facemesh468 layout, by measurement on renders",
     "render": "synthetic heads with exact labels",
+    "capture": "a synthetic subject from four sides, with its truth",
     "train": "the network, stage by stage, resumable",
     "evaluate": "the figures of the model card",
     "export": "the ONNX graphs and model.json",

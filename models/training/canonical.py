@@ -111,7 +111,7 @@ def write(folder: Path, canonical: Canonical) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "position_map.npy", canonical.position_map)
     mid = topology.mid(canonical)
-    topology.write_obj(folder / "topologies" / "mid.obj", canonical, mid)
+    topology.write_obj(folder / "topologies" / "mid.obj", mid, canonical.mean_points(mid.uv))
     write_layout(folder / "layouts", "ibug68", "The 68 landmarks of Multi-PIE and iBUG 300-W", canonical.ibug68)
     gallery.write(folder, canonical, mid)
 

@@ -15,7 +15,7 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
-from .facemesh import STAGES, TRUNK_CHANNELS, TRUNK_SIZE, ResidualBlock, Trunk
+from .facemesh import STAGES, TRUNK_CHANNELS, TRUNK_SIZE, PReLU, ResidualBlock, Trunk
 
 STYLES = ("render", "photo")
 SMALL_SIZE = 256  # S sees the whole photo at this size
@@ -70,7 +70,7 @@ class CompactTransformer(nn.Module):
         layers = 2 + sum(blocks for _, blocks in STAGES[:4])  # the stem and four stages of FaceMesh's trunk
         self.trunk = nn.Sequential(*list(Trunk())[:layers])
         channels = STAGES[3][0]
-        self.context = nn.Sequential(*[ResidualBlock(channels, channels, 1, nn.PReLU(channels)) for _ in range(3)])
+        self.context = nn.Sequential(*[ResidualBlock(channels, channels, 1, PReLU(channels)) for _ in range(3)])
         self.attention = zeroed(nn.Conv2d(channels, 1, 1))
         self.numbers = nn.Sequential(nn.Linear(channels, 64), nn.GELU(), zeroed(nn.Linear(64, 6)))
         axis = (torch.arange(8) + 0.5) / 4 - 1
@@ -90,8 +90,8 @@ class CompactEncoder(nn.Module):
     def __init__(self, features: int):
         super().__init__()
         self.trunk = Trunk()
-        self.blocks = nn.Sequential(*[ResidualBlock(TRUNK_CHANNELS, TRUNK_CHANNELS, 1, nn.PReLU(TRUNK_CHANNELS)) for _ in range(2)])
-        self.reduce = nn.Sequential(nn.Conv2d(TRUNK_CHANNELS, 64, 1), nn.PReLU(64))
+        self.blocks = nn.Sequential(*[ResidualBlock(TRUNK_CHANNELS, TRUNK_CHANNELS, 1, PReLU(TRUNK_CHANNELS)) for _ in range(2)])
+        self.reduce = nn.Sequential(nn.Conv2d(TRUNK_CHANNELS, 64, 1), PReLU(64))
         self.dense = nn.Linear(64 * TRUNK_SIZE**2, features)
 
     def forward(self, face):  # [V, 3, 192, 192] -> [V, 256]

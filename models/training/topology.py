@@ -161,9 +161,8 @@ def mid(canonical: Canonical) -> Topology:
     return build(canonical, openings)
 
 
-def write_obj(path: Path, canonical: Canonical, topology: Topology) -> None:
-    """The topology as OBJ: canonical UVs, positions of the mean face in metres, one group a part."""
-    positions = canonical.mean_points(topology.uv)
+def write_obj(path: Path, topology: Topology, positions: np.ndarray) -> None:
+    """The topology as OBJ: canonical UVs, positions [N, 3] in metres, one group a part."""
     lines = ["# MeshFromFaces canonical topology: head space, metres; vt are canonical UVs"]
     lines += [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in positions]
     lines += [f"vt {u:.6f} {v:.6f}" for u, v in topology.uv]

@@ -97,9 +97,9 @@ def parameters(network: InfiniteLandmarks, stage: str, rate: float) -> list[dict
     encoder, transformer = network.encoder, network.transformer
     trunks = {"transformer": [transformer.trunk], "landmarks": [encoder.trunk.trunk], "joint": [encoder.trunk.trunk, transformer]}[stage]
     wholes = {"transformer": [transformer], "landmarks": [encoder, network.predictor], "joint": [network]}[stage]
-    slow = [p for module in trunks for p in module.parameters()]
+    slow = [p for module in trunks for p in module.parameters() if p.requires_grad]
     known = {id(p) for p in slow}
-    fast = [p for module in wholes for p in module.parameters() if id(p) not in known]
+    fast = [p for module in wholes for p in module.parameters() if p.requires_grad and id(p) not in known]
     return [{"params": fast, "peak": rate}, {"params": slow, "peak": rate * 0.5}]
 
 
