@@ -19,7 +19,7 @@ from .skin import ATLAS_SIZE, Skin, to_srgb
 from .surface import SKIN_VERTICES, fit_sphere
 
 BODY_VERTICES = 11248  # face, then the back of the head, neck and shoulders
-SUPERSAMPLING = 2  # drawn this much larger; the software rasteriser is slower with multisampling
+SUPERSAMPLING = 1.5  # drawn this much larger; the software rasteriser is slower with multisampling
 SHADOW_SIZE = 384
 DEPTH_BIAS = 0.0015  # m; a query this far behind the drawn surface still counts as seen
 AO_DIRECTIONS, AO_SIZE = 160, 256
@@ -163,10 +163,11 @@ class Renderer:
         self.surface_normals = VertexNormals(surface.triangles, len(surface.mean))
         self.rest = ict.mean[:RENDERED_VERTICES].astype(np.float32)
 
-        side = size * SUPERSAMPLING
+        side = round(size * SUPERSAMPLING)
         self.target = self.context.framebuffer([self.context.renderbuffer((side, side), 4)], self.context.depth_renderbuffer((side, side)))
         self.shadow = self.context.framebuffer([], self.context.depth_texture((SHADOW_SIZE, SHADOW_SIZE)))
         self.shadow.depth_attachment.compare_func = ""
+        self.shadow.depth_attachment.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self.shadow.depth_attachment.repeat_x = self.shadow.depth_attachment.repeat_y = False
         # Of each power of two one: a small face takes a small atlas, which in software is far cheaper than mipmaps.
         self.atlases = [self.context.texture((ATLAS_SIZE >> level,) * 2, 3, alignment=1) for level in range(4)]
@@ -184,6 +185,8 @@ class Renderer:
             "solid": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_SOLID), "lens": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_LENS),
             "depth": make(shaders.VERTEX_DEPTH, shaders.FRAGMENT_DEPTH), "unlit": make(shaders.VERTEX_UNLIT, shaders.FRAGMENT_UNLIT)}
 
+        # What the compiler left of each program's uniforms; asking moderngl costs more than setting them.
+        self.members = {name: {member: program[member] for member in program} for name, program in self.programs.items()}
         buffer = lambda array, kind="f4": self.context.buffer(np.ascontiguousarray(array, kind).tobytes())
         self.buffer = buffer
         self.position = self.context.buffer(reserve=RENDERED_VERTICES * 12)
@@ -205,8 +208,9 @@ class Renderer:
         tint_buffer = buffer(tints)
         self.inside_arrays = {
             name: self._array("inside", [(self.position, "3f", "position"), (self.rest_buffer, "3f", "rest"), (tint_buffer, "4f", "mask")],
-                              buffer(np.concatenate([ict.triangles(part) for part in parts]), "i4"))
-            for name, parts in (("sockets", ("mouth_socket", "eye_sockets")), ("teeth", ("gums", "teeth")))}
+                              buffer(triangles, "i4"))
+            for name, triangles in (("sockets", np.concatenate([ict.triangles("mouth_socket"), ict.triangles("eye_sockets")])),
+                                    ("teeth", self._in_front(np.concatenate([ict.triangles("gums"), ict.triangles("teeth")]))))}
         self.lip_mask = self._lips()
         self.back_mask = self._back()
         self.eyes = {}
@@ -226,6 +230,10 @@ class Renderer:
         """A vertex array that leaves out the attributes its program does not use."""
         used = [(b, f, n) for b, f, n in attributes if n in self.programs[program]]
         return self.context.vertex_array(self.programs[program], used, index)
+
+    def _in_front(self, triangles: np.ndarray) -> np.ndarray:
+        """The triangles that a camera sees between the lips; the molars and the root of the tongue stay dark anyway."""
+        return triangles[self.rest[triangles, 2].max(1) > 0.066]
 
     def _noise(self):
         random = np.random.default_rng(1)
@@ -374,7 +382,7 @@ class Renderer:
         for shell, array in shells:
             if shell.hides:
                 self._draw_shell(shell, array)
-        side = self.size * SUPERSAMPLING
+        side = round(self.size * SUPERSAMPLING)
         window = np.frombuffer(self.target.read(attachment=-1, dtype="f4"), "f4").reshape(side, side)[::-1]
         for shell, array in shells:
             if not shell.hides:
@@ -400,13 +408,13 @@ class Renderer:
         return cv2.LUT(coded, DEVELOP)
 
     def _set(self, program: str, **uniforms) -> None:
-        program = self.programs[program]
+        members = self.members[program]
         for name, value in uniforms.items():
-            if name in program:
+            if name in members:
                 if isinstance(value, (int, np.integer)):
-                    program[name].value = int(value)
+                    members[name].value = int(value)
                 else:
-                    program[name].write(np.ascontiguousarray(value, "f4").tobytes())
+                    members[name].write(np.ascontiguousarray(value, "f4").tobytes())
 
     def _shell_array(self, shell: Shell):
         if shell.mesh is None:

@@ -161,10 +161,10 @@ class Wardrobe:
         edge = self.hairlines[rng.integers(6 if style in ("buzz", "short") else 5)] + rng.normal(0, 0.003)
         scene.hair_edge, scene.hair = edge, np.array([*colour, 0.85 if style == "buzz" else 0.97])
         curly = style == "curly" or (style == "long" and rng.random() < 0.25)
-        across = rng.uniform(9, 15)
-        strands = combed(rng, across, across * rng.uniform(0.06, 0.16))
+        across = rng.uniform(14, 28)
+        strands = combed(rng, across, across * rng.uniform(0.04, 0.14))
         if curly:
-            strands = np.linalg.qr(rng.normal(size=(3, 3)))[0] * rng.uniform(4, 8)
+            strands = np.linalg.qr(rng.normal(size=(3, 3)))[0] * rng.uniform(5, 13)
         scene.strands = strands
         second = np.clip(colour * rng.uniform(0.6, 1.7), 0, 0.9)
         if style == "buzz":
@@ -175,15 +175,15 @@ class Wardrobe:
         sides = rng.uniform(0.25, 1.0)
         lift = height * smooth(edge, -0.004, rng.uniform(0.015, 0.05)) * (sides + (1 - sides) * top) * (1 + 0.35 * waves(rng, self.rest, 0.07))
         droop = np.array([rng.normal(0, 0.5), -0.3, rng.normal(0.1, 0.4)]) * (0 if curly else 1)
-        look = dict(tint=colour, second=second, strands=strands, fringe=rng.uniform(0.008, 0.025), fuzz=rng.uniform(0.8, 2.0), gloss=rng.uniform(0.05, 0.5))
-        scene.shells.append(Shell(edge, np.maximum(lift, 0.001), layers=int(rng.integers(4, 7)), cut=rng.uniform(0.45, 0.65), droop=droop, **look))
+        look = dict(tint=colour, second=second, strands=strands, fringe=rng.uniform(0.006, 0.018), fuzz=rng.uniform(0.6, 1.6), gloss=rng.uniform(0.05, 0.5))
+        scene.shells.append(Shell(edge, np.maximum(lift, 0.001), layers=int(rng.integers(3, 5)), cut=rng.uniform(0.45, 0.65), droop=droop, **look))
         if style == "long":
             end = rng.choice([rng.uniform(-0.1, -0.02), rng.uniform(-0.24, -0.12)])
-            opening = np.radians(rng.uniform(58, 92))
+            opening = np.radians(rng.uniform(42, 84))
             mesh, edge, lift = self._curtain(rng, body, top=0.055, end=end, opening=opening, out=height * 0.8 + 0.004, flare=rng.uniform(0, 0.03), fall=rng.uniform(0.004, 0.014))
             if not curly:
                 look["strands"] = np.diag([across, across * 0.08, across])
-            scene.shells.append(Shell(edge, lift, layers=4, cut=rng.uniform(0.4, 0.6), mesh=mesh, **look))
+            scene.shells.append(Shell(edge, lift, layers=3, cut=rng.uniform(0.4, 0.6), mesh=mesh, **look))
 
     def _curtain(self, rng, body, top, end, opening, out, flare, fall):
         """A cloth or hair sheet [n] around the back of the head from height `top` down to `end`, open in front."""
@@ -192,7 +192,7 @@ class Wardrobe:
         wave = waves(rng, np.stack([np.sin(phi), 0.15 * t, np.cos(phi)], -1).reshape(-1, 3), rng.uniform(0.3, 0.9)).reshape(t.shape)
         radius = 1 + (out + flare * t + 0.006 * wave * t) / 0.085
         y = top + (end - top) * t
-        lift_top = np.sin(np.pi * np.clip(t * 1.2, 0, 1)) * 0.006
+        lift_top = np.sin(np.pi * np.clip(t * 1.2, 0, 1)) * 0.011  # over the ears
         points = np.stack([(0.081 + lift_top) * radius * np.sin(phi), y, -0.008 + (0.092 + lift_top) * radius * np.cos(phi) + 0.02 * t * (np.cos(phi) > 0)], -1)
         points = points.reshape(-1, 3) * [scale[0], 1, scale[2]] + [0, body[self.band, 1].mean() - self.rest[self.band, 1].mean(), 0]
         rows, columns = np.meshgrid(np.arange(43), np.arange(15), indexing="ij")
@@ -216,7 +216,7 @@ class Wardrobe:
         if kind != "stubble":
             length = rng.uniform(0.003, 0.022 if kind == "full" else 0.009)
             lift = length * smooth(edge, -0.002, 0.02) * (1 + 0.3 * waves(rng, self.rest, 0.04))
-            scene.shells.append(Shell(edge, np.maximum(lift, 0.0005), colour, np.clip(colour * 1.5, 0, 0.9), np.diag([16, rng.uniform(2, 6), 16]), layers=4,
+            scene.shells.append(Shell(edge, np.maximum(lift, 0.0005), colour, np.clip(colour * 1.5, 0, 0.9), np.diag([24, rng.uniform(3, 9), 24]), layers=3,
                                       cut=0.55, fringe=0.008, fuzz=1.5, gloss=0.1, droop=np.array([0, -0.5, 0]), hides=False))
 
     def _hat(self, rng, scene, body, kind):
@@ -247,8 +247,9 @@ class Wardrobe:
             length = rng.uniform(0.045, 0.075) if kind == "cap" else rng.uniform(0.03, 0.09)
             phi, t = np.meshgrid(np.linspace(-span, span, 36), np.linspace(0, 1, 6), indexing="ij")
             reach = length * t * (np.cos(phi / span * np.pi / 2) ** 0.5 if kind == "cap" else 1)
-            px = (0.078 + thickness + reach) * np.sin(phi)
-            pz = 0.0 + (0.088 + thickness + reach) * np.cos(phi)
+            inner = thickness * np.minimum(6 * t - 2, 1) if kind == "brim" else thickness  # a brim goes on under the hat
+            px = (0.078 + inner + reach) * np.sin(phi)
+            pz = (0.088 + inner + reach) * np.cos(phi)
             py = back + slope * (pz + 0.09) * (0.85 if kind == "cap" else 1) - rng.uniform(0, 0.25) * reach + (0.012 if kind == "cap" else 0.004) - 0.25 * px**2 / 0.08 * t * (kind == "cap")
             points = np.stack([px, py, pz], -1).reshape(-1, 3) * [scale[0], 1, scale[2]]
             a = (np.arange(35)[:, None] * 6 + np.arange(5)).ravel()
@@ -259,14 +260,24 @@ class Wardrobe:
     def _clothes(self, rng, scene, body):
         x, y, z = self.rest.T
         colour = np.clip(np.exp(rng.uniform(np.log(0.01), np.log(0.8))) * np.exp(rng.normal(0, 0.4, 3)), 0.008, 0.85)
-        second = np.clip(colour * rng.uniform(0.7, 1.3), 0, 0.9) if rng.random() < 0.8 else rng.uniform(0.02, 0.7, 3)
-        pattern = rng.uniform(10, 150) if rng.random() < 0.2 else 0.0
+        second = np.clip(colour * rng.uniform(0.8, 1.25), 0, 0.9)
+        pattern = 0.0
+        if rng.random() < 0.2:
+            second, pattern = rng.uniform(0.02, 0.7, 3), rng.uniform(10, 150) * (rng.random() < 0.7)
         cloth = dict(strands=np.eye(3) * rng.uniform(6, 25), fringe=0.001, fuzz=rng.uniform(0.15, 0.6), gloss=0.02, pattern=pattern)
         bare = rng.random() < 0.1
         if not bare:
             depth = rng.uniform(0, 0.05) * (rng.random() < 0.5)
             neckline = -0.135 - rng.uniform(0, 0.02) - depth * smooth(z, 0.0, 0.05) * (1 - np.minimum(np.abs(x) / 0.06, 1))
             scene.shells.append(Shell(neckline - y + 0.1 * np.maximum(np.abs(x) - 0.07, 0), 0.006 + 0.002 * waves(rng, self.rest, 0.05), colour, second, **cloth))
+            if rng.random() < 0.3:  # a shirt shows in the jacket's opening, and perhaps a tie on it
+                opened = np.maximum(0.006, 0.05 * smooth(y, -0.2, -0.14)) - np.abs(x)
+                shirt, tie = np.clip(rng.uniform(0.3, 0.8) * np.exp(rng.normal(0, 0.15, 3)), 0, 0.9), rng.uniform(0.02, 0.5, 3)
+                plain = {**cloth, "pattern": 0.0}
+                scene.shells.append(Shell(np.minimum.reduce([opened, -0.125 - y, z - 0.01]), np.full(BODY_VERTICES, 0.009), shirt, shirt, **plain))
+                if rng.random() < 0.7:
+                    scene.shells.append(Shell(np.minimum.reduce([0.006 + 0.12 * (-0.14 - y) - np.abs(x), -0.135 - y, z - 0.01]), np.full(BODY_VERTICES, 0.012), tie, tie * rng.uniform(0.3, 1),
+                                              **{**cloth, "pattern": rng.uniform(40, 160) * (rng.random() < 0.5)}))
             if rng.random() < 0.45:
                 mesh, edge, lift = self._collar(rng, body)
                 shade = rng.uniform(0.5, 0.8, 3) if rng.random() < 0.5 else colour
@@ -395,7 +406,7 @@ class Backgrounds:
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         size = self.size
-        kind = rng.choice(["photo", "gradient", "blobs", "plain"], p=[0.45, 0.2, 0.25, 0.1] if self.pieces else [0, 0.4, 0.4, 0.2])
+        kind = rng.choice(["photo", "gradient", "blobs", "plain"], p=[0.6, 0.15, 0.18, 0.07] if self.pieces else [0, 0.4, 0.4, 0.2])
         if kind == "photo":
             piece = self.pieces[rng.integers(len(self.pieces))]
             image = cv2.resize(piece, (size, size), interpolation=cv2.INTER_LINEAR)
@@ -424,5 +435,6 @@ class Backgrounds:
                     cv2.ellipse(image, tuple(corner.astype(int).tolist()), tuple((extent / 2).astype(int).tolist()), rng.uniform(0, 180), 0, 360, colour, -1)
             blur = rng.choice([0.7, 3, 8, 20])
             image = cv2.GaussianBlur(image, (0, 0), float(blur))
-        image += cv2.resize(rng.normal(0, rng.uniform(0, 12), (size // 8, size // 8, 1)).astype(np.float32), (size, size))[..., None]
+        grain = int(rng.choice([2, 5, 12, 40]))
+        image += cv2.resize(rng.normal(0, rng.uniform(0, 9), (size // grain, size // grain, 1)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)[..., None]
         return np.clip(image, 0, 255).astype(np.uint8)
