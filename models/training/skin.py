@@ -159,10 +159,17 @@ class Unwrapper:
         gradient = np.hypot(cv2.Sobel(luminance, cv2.CV_32F, 1, 0), cv2.Sobel(luminance, cv2.CV_32F, 0, 1))
         return float(gradient[self.plain].mean() / max(np.median(luminance[self.skin_only]), 24))
 
-    def unwrap(self, photo: np.ndarray, landmarks: np.ndarray, grey: bool, rng: np.random.Generator) -> Skin:
-        """photo uint8 [h, w, 3] RGB; landmarks [468, 2] px, pixel edges at integers."""
+    def sampled(self, photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """The photo's colours over the atlas, float32 [ATLAS_SIZE, ATLAS_SIZE, 3]; of meaning inside the points' hull.
+
+        photo uint8 [h, w, 3] RGB; landmarks [468, 2] px, pixel edges at integers.
+        """
         where = (self.map @ landmarks - 0.5).astype(np.float32).reshape(ATLAS_SIZE, ATLAS_SIZE, 2)
-        image = cv2.remap(photo, where[..., 0], where[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+        return cv2.remap(photo, where[..., 0], where[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+
+    def unwrap(self, photo: np.ndarray, landmarks: np.ndarray, grey: bool, rng: np.random.Generator) -> Skin:
+        """A whole skin of a portrait; parameters as of `sampled`."""
+        image = self.sampled(photo, landmarks)
         skin = np.median(image[self.skin_only], axis=0)
         # Takes part of the photographer's light away: the low frequencies of the luminance.
         luminance = image @ np.array([0.3, 0.55, 0.15], np.float32)
@@ -198,7 +205,7 @@ class SkinLibrary:
         good = own & (np.abs(labels["yaw"]) < self.MAX_YAW) & (labels["interocular"] > self.MIN_EYES)
         chosen = np.flatnonzero(good)
         spread = labels["std"][chosen].mean(1) / labels["interocular"][chosen]
-        chosen = chosen[spread < np.quantile(spread, 0.8)]  # what FaceMesh is surest of
+        chosen = chosen[np.argsort(spread)[: int(0.8 * len(chosen))]]  # what FaceMesh is surest of
         self.chosen = np.sort(chosen[np.argsort(-labels["interocular"][chosen])[: self.CANDIDATES]])
         self.skins = self._unwrapped(validation, cache) if self.unwrapper is not None else []
         self.by_colour = [[skin for skin in self.skins if skin.grey == grey] for grey in (True, False)]

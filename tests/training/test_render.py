@@ -2,6 +2,7 @@
 import os
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,11 +10,12 @@ pytest.importorskip("moderngl")
 ICT = os.environ.get("MFF_ICT")
 pytestmark = pytest.mark.skipif(not ICT, reason="set MFF_ICT to ict_face_model.npz")
 
-from training.canonical import Canonical  # noqa: E402
+from training import render  # noqa: E402
+from training.canonical import Canonical, read_layout  # noqa: E402
 from training.heads import FACE_CENTRE, HeadSampler, turn  # noqa: E402
 from training.raster import Renderer, Scene, project, render_unlit  # noqa: E402
-from training.skin import Skin, paint_skin  # noqa: E402
-from training.wardrobe import Backgrounds, Wardrobe  # noqa: E402
+from training.skin import ATLAS_SIZE, Skin, SkinLibrary, Unwrapper, paint_skin, push_pull, texel_points, to_linear  # noqa: E402
+from training.wardrobe import Backgrounds, Wardrobe, capsule  # noqa: E402
 
 SIZE = 288
 TONE = np.array([0.4, 0.25, 0.18])
@@ -93,7 +95,6 @@ def test_glass_hides_nothing_and_a_finger_does(canonical, renderer):
     wardrobe._glasses(np.random.default_rng(1), scene, vertices[:11248].astype(float))
     lenses = replace(scene, solids=[])
     assert (visible_landmarks(canonical, renderer, head, lenses) == bare).all()
-    from training.wardrobe import capsule
     nose = vertices[canonical.ict.landmarks68[30]]
     finger = replace(scene, solids=[capsule(nose + [-0.1, 0, 0.03], nose + [0.1, 0, 0.03], 0.01, TONE)], lenses=[])
     assert bare[30] and not visible_landmarks(canonical, renderer, head, finger)[30]
@@ -130,7 +131,6 @@ def test_a_closed_eye_and_an_open_jaw_move_what_they_should(canonical, renderer)
 
 def test_recolouring_brings_the_mean_to_the_tone():
     atlas = np.full((448, 448, 3), (200, 150, 120), np.uint8)
-    from training.skin import to_linear
     skin = Skin(atlas, to_linear(np.array([200, 150, 120]) / 255), grey=False)
     found = (skin.recoloured(TONE, np.ones(3), 1.0)[0, 0] / 255.0) ** 2
     assert np.allclose(found, TONE, rtol=0.02)
@@ -139,3 +139,73 @@ def test_recolouring_brings_the_mean_to_the_tone():
 def visible_landmarks(canonical, renderer, head, scene=None):
     scene = scene or Scene(paint_skin(canonical.ict, canonical.uv, np.random.default_rng(0)), TONE)
     return renderer.visible(renderer.render(head, scene), head, *canonical.locate(canonical.ibug68))
+
+
+# Skins
+
+def test_a_portrait_unwraps_to_the_atlas_it_was_made_with(canonical, renderer):
+    facemesh = read_layout("facemesh468")
+    head = replace(posed(canonical, 4), expression=np.zeros(57, np.float32))
+    vertices = canonical.surface.vertices(renderer.vertices(head.identity[None], head.expression[None]))[0]
+    photo, _ = render_unlit(renderer, vertices, canonical.surface.triangles, canonical.uv[canonical.surface.triangles], uv_atlas(1024),
+                            head.rotation, head.translation, head.focal_mm, 400)
+    points = canonical.points(vertices[None], *canonical.locate(facemesh))[0]
+    landmarks = (project(points, head.rotation, head.translation, head.focal_mm) + 1) / 2 * 400
+    unwrapper = Unwrapper(canonical.ict, canonical.uv, facemesh)
+    found = unwrapper.sampled(photo, landmarks)
+    true = uv_atlas(ATLAS_SIZE).astype(float)
+    error = np.abs(found - true)[unwrapper.distance > 0.06].max(1) / 255
+    assert np.median(error) < 0.008  # of the atlas; the points are 468 and the face is curved between them
+    assert np.quantile(error, 0.95) < 0.03
+
+
+def test_glasses_and_hatching_are_told_from_bare_skin(canonical):
+    unwrapper = Unwrapper(canonical.ict, canonical.uv, read_layout("facemesh468"))
+    rng = np.random.default_rng(0)
+    bare = paint_skin(canonical.ict, canonical.uv, rng)
+    glasses = bare.atlas.copy()
+    for eye in (36, 42):
+        centre = (texel_points(canonical.uv[canonical.ict.landmarks68[eye:eye + 6]]).mean(0) + [0, 8]).astype(int)
+        cv2.ellipse(glasses, tuple(centre.tolist()), (70, 46), 0, 0, 360, (20, 15, 15), 7)
+    assert unwrapper.lines(replace(bare, atlas=glasses)) > 1.3 * unwrapper.lines(bare)
+
+
+def test_filling_keeps_what_is_known_and_reaches_everywhere():
+    random = np.random.default_rng(2)
+    image = random.uniform(50, 200, (65, 47, 3)).astype(np.float32)
+    known = np.zeros((65, 47), np.float32)
+    known[20:40, 10:30] = 1
+    filled = push_pull(image, known)
+    assert np.allclose(filled[20:40, 10:30], image[20:40, 10:30])
+    assert filled.min() >= 49.9 and filled.max() <= 200.1
+
+
+# Shards
+
+def test_shards_resume_and_hold_what_their_queries_say(canonical, tmp_path, monkeypatch):
+    monkeypatch.setattr(render, "SHARD_SAMPLES", 6)
+    monkeypatch.setattr(render, "NEGATIVES", 0.3)
+    empty = {"names": (0,), "landmarks": (0, 468, 3), "std": (0, 468), "interocular": (0,), "grey": (0,), "yaw": (0,), "faces": (0,)}
+    labels = {name: np.zeros(shape) for name, shape in empty.items()} | {"validation": np.zeros(0, bool)}
+    studio = render.Studio(canonical, SkinLibrary(canonical.ict, canonical.uv, None, labels, tmp_path, False), "training")
+    render.produce(studio, tmp_path, range(0, 2))
+    first = (tmp_path / "shard-0000.npz").stat().st_mtime_ns
+    (tmp_path / "shard-0001.npz").unlink()
+    render.produce(studio, tmp_path, range(0, 2))
+    assert (tmp_path / "shard-0000.npz").stat().st_mtime_ns == first
+    shards = [dict(np.load(tmp_path / f"shard-000{n}.npz")) for n in range(2)]
+    queries = np.load(tmp_path / "queries.npz")
+    assert sorted(seed for shard in shards for seed in shard["seed"]) == list(range(12))
+    assert 0 < sum((~shard["present"]).sum() for shard in shards) < 12
+    for shard in shards:
+        shape = canonical.ict.vertices(shard["identity"], shard["expression"])
+        truth = canonical.points(canonical.surface.vertices(shape), queries["triangle"], queries["barycentric"])
+        assert np.abs(truth - shard["position"]).max() < 2e-4  # float16
+        assert (np.unpackbits(shard["visible"], axis=1)[shard["present"], :4096].mean(1) > 0.05).all()
+        assert np.allclose(shard["rotation"] @ shard["rotation"].transpose(0, 2, 1), np.eye(3), atol=1e-5)
+
+
+def test_validation_and_training_draw_different_heads(canonical):
+    draw = lambda split: HeadSampler(canonical.ict).sample(np.random.default_rng([render.SPLITS[split], 0])).identity
+    assert not np.allclose(draw("training"), draw("validation"))
+
