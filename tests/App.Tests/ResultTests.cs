@@ -112,6 +112,20 @@ public sealed class ResultTests : IDisposable
     }
 
     [Fact]
+    public async Task A_topology_of_the_users_own_gives_the_mesh_its_vertices()
+    {
+        // One triangle between the eyes and the chin, on the canonical chart.
+        string obj = _folder.Write("triangle.obj", "v 0 0 0\nv 0 0 0\nv 0 0 0\nvt 0.4 0.6\nvt 0.6 0.6\nvt 0.5 0.3\ng skin\nf 1/1 2/2 3/3\n"u8.ToArray());
+        var run = await Executable.RunAsync("landmarks", Repository.Portrait, "--layout", "dense", "--topology", obj, "--quiet");
+        Assert.True(run.ExitCode == 0, run.Error);
+        using var document = JsonDocument.Parse(run.Output);
+        Assert.Equal(3, document.RootElement[0].GetProperty("landmarks").GetArrayLength());
+
+        string missing = (await Executable.RunAsync("landmarks", Repository.Portrait, "--topology", _folder["missing.obj"])).AssertFails(exitCode: 3);
+        Assert.Contains("missing.obj", missing, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Ctrl_C_ends_it_with_130_and_leaves_nothing_half_written()
     {
         if (OperatingSystem.IsWindows())

@@ -6,6 +6,7 @@ namespace MeshFromFaces.Server.Api;
 /// <summary>The JSON of the <c>options</c> field. Every key is optional; a key that is not known is an error, not ignored.</summary>
 internal static class JobOptions
 {
+    // No key for FaceOptions.TopologyFile: it would let a client name any file of the server's.
     private static readonly Dictionary<string, Func<FaceOptions, JsonElement, FaceOptions?>> Keys = new()
     {
         ["textureSize"] = (options, value) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int size) ? options with { TextureSize = size } : null,
@@ -20,16 +21,11 @@ internal static class JobOptions
     public static FaceOptions Parse(byte[] json, FacePipeline pipeline)
     {
         var options = Parse(json);
-        // On the command line a topology may be a file of the user's; over HTTP that would let a client name any file of the server's.
-        if (!pipeline.Topologies.Contains(options.Topology))
-        {
-            throw Bad($"topology '{Shown(options.Topology)}' is not known. Known: {string.Join(", ", pipeline.Topologies)}.");
-        }
         pipeline.Validate(options);
         return options;
     }
 
-    internal static FaceOptions Parse(byte[] json)
+    private static FaceOptions Parse(byte[] json)
     {
         using var document = Read(json);
         if (document.RootElement.ValueKind != JsonValueKind.Object)

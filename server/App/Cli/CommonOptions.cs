@@ -30,7 +30,7 @@ internal static class CommonOptions
 
     public static readonly Option<string> Topology = new("--topology")
     {
-        Description = "Mesh to make: a name, or an OBJ file of your own with canonical UVs.",
+        Description = "Mesh to make: a name, or a .obj file of your own with canonical UVs.",
         HelpName = "NAME",
         DefaultValueFactory = _ => Defaults.Topology,
     };
@@ -58,6 +58,21 @@ internal static class CommonOptions
     {
         Description = "Leave out photos that cannot be used instead of failing.",
     };
+
+    /// <summary>The options that both commands over photos take.</summary>
+    public static FaceOptions Read(ParseResult parsed)
+    {
+        string topology = parsed.GetRequiredValue(Topology);
+        bool isFile = topology.EndsWith(".obj", StringComparison.OrdinalIgnoreCase);
+        return new FaceOptions
+        {
+            Topology = isFile ? Defaults.Topology : topology,
+            TopologyFile = isFile ? topology : null,
+            Layout = parsed.GetRequiredValue(Layout),
+            Style = parsed.GetValue(Style),
+            SkipBadViews = parsed.GetValue(SkipBadViews),
+        };
+    }
 
     /// <summary>Loads the model that <see cref="Model"/> names and checks the options against what it offers.</summary>
     /// <exception cref="CommandException">An option is out of range or unknown.</exception>

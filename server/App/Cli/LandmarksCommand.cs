@@ -35,13 +35,7 @@ internal static class LandmarksCommand
         long start = Stopwatch.GetTimestamp();
         var paths = parsed.GetRequiredValue(CommonOptions.Photos);
         var output = OutputPath.ForLandmarks(parsed.GetRequiredValue(Output), paths);
-        var options = new FaceOptions
-        {
-            Topology = parsed.GetRequiredValue(CommonOptions.Topology),
-            Layout = parsed.GetRequiredValue(CommonOptions.Layout),
-            Style = parsed.GetValue(CommonOptions.Style),
-            SkipBadViews = parsed.GetValue(CommonOptions.SkipBadViews),
-        };
+        var options = CommonOptions.Read(parsed);
 
         var console = new UserConsole(parsed.GetValue(CommonOptions.Quiet));
         var skipped = new List<SkippedView>();

@@ -38,14 +38,7 @@ internal static class MeshCommand
         long start = Stopwatch.GetTimestamp();
         var paths = parsed.GetRequiredValue(CommonOptions.Photos);
         var output = OutputPath.ForMesh(parsed.GetRequiredValue(Output), paths);
-        var options = new FaceOptions
-        {
-            TextureSize = parsed.GetRequiredValue(TextureSize),
-            Topology = parsed.GetRequiredValue(CommonOptions.Topology),
-            Layout = parsed.GetRequiredValue(CommonOptions.Layout),
-            Style = parsed.GetValue(CommonOptions.Style),
-            SkipBadViews = parsed.GetValue(CommonOptions.SkipBadViews),
-        };
+        var options = CommonOptions.Read(parsed) with { TextureSize = parsed.GetRequiredValue(TextureSize) };
 
         var console = new UserConsole(parsed.GetValue(CommonOptions.Quiet));
         var face = await console.WithProgressAsync(progress =>
