@@ -17,12 +17,13 @@ from .augment import backdrop, photometric
 from .canonical import read_layout
 from .crops import apply, face_theta, invert
 from .facemesh import POINTS
-from .network import SENSOR_MM, STYLES
+from .network import POSITION_MAP, SENSOR_MM, STYLES
 
 QUERIES = 160  # of a sample; the 51 inner iBUG points are always among them
 INNER = 51
 EYES, MOUTH = [33, 133, 362, 263], [61, 291, 0, 17]  # FaceMesh points that give a face its upright
 PICTURE_SIZE = 320
+STEADY_V = 0.5  # the upper face is above this v
 VALIDATION_EVERY = 20  # portraits whose numeric id it divides are validation
 
 
@@ -72,8 +73,31 @@ class Photos:
         return Source(self.images[index], self.points[index], self.uv, STYLES.index("photo"))
 
 
+def mean_points(uv: np.ndarray) -> np.ndarray:
+    """The mean face [K, 3] m at uv [K, 2], bilinear in the position map."""
+    grid = np.load(POSITION_MAP)
+    pixel = (uv * [len(grid), -len(grid)] + [0, len(grid)] - 0.5).astype(np.float32)
+    return cv2.remap(grid, pixel[:, :1], pixel[:, 1:], cv2.INTER_LINEAR)[:, 0]
+
+
+def similarities(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scale [n], rotation [n, 3, 3], translation [n, 3] that bring each source [n, K, 3] onto target [K, 3] (Umeyama 1991)."""
+    centre = source.mean(1, keepdims=True)
+    a, b = source - centre, target - target.mean(0)
+    u, s, vt = np.linalg.svd(np.einsum("kx,nky->nxy", b, a))
+    sign = np.ones_like(s)
+    sign[:, 2] = np.sign(np.linalg.det(u @ vt))
+    rotation = (u * sign[:, None]) @ vt
+    scale = (s * sign).sum(1) / (a**2).sum((1, 2))
+    return scale, rotation, target.mean(0) - scale[:, None] * (rotation @ centre.transpose(0, 2, 1))[..., 0]
+
+
 class Renders:
-    """The rendered heads of a folder of shards."""
+    """The rendered heads of a folder of shards.
+
+    A photo tells neither a head's size nor where its canonical axes lie, so each head is moved, turned and
+    scaled to the mean one by its upper face, which expressions leave alone; its pose is changed to match.
+    """
 
     def __init__(self, folder: Path, limit: int | None = None):
         shards = []
@@ -89,6 +113,13 @@ class Renders:
         order = np.concatenate([mesh, inner, np.arange(count - POINTS - INNER)])
         self.uv = pool[order].astype(np.float32)
         self.order = order
+        steady = np.flatnonzero(pool[:, 1] > STEADY_V)[::3]
+        for shard in shards:
+            position = shard["position"].astype(np.float32)
+            scale, turn, shift = similarities(position[:, steady], mean_points(pool[steady]))
+            shard["position"] = (scale[:, None, None] * position @ turn.transpose(0, 2, 1) + shift[:, None]).astype(np.float16)
+            shard["rotation"] = shard["rotation"] @ turn.transpose(0, 2, 1)
+            shard["translation"] = scale[:, None] * shard["translation"] - (shard["rotation"] @ shift[..., None])[..., 0]
         self.shards = shards
         self.present, self.absent = [], []
         for s, shard in enumerate(shards):

@@ -10,7 +10,7 @@ from torch import nn
 from .network import SMALL_SIZE, STYLES, InfiniteLandmarks
 
 OPSET = 16  # the first with GridSample
-PARITY_FILE = "parity.npz"
+PARITY = Path(__file__).parents[2] / "tests" / "Core.Tests" / "parity.npz"
 DATA = (
     {"name": "voteview/member_photos portraits", "licence": "public domain, overwhelmingly", "use": "photos labelled by FaceMesh; skin and backgrounds of the renders"},
     {"name": "ICT-FaceKit light", "licence": "MIT", "use": "geometry of the canonical face and of the renders"},
@@ -43,10 +43,12 @@ def graphs(network: InfiniteLandmarks) -> dict:
     size, features = network.preset.face_size, network.preset.features
     random = torch.Generator().manual_seed(0)
     uniform = lambda *shape: torch.rand(*shape, generator=random)
+    # Smooth and in steps of 1/255, as photos are.
+    picture = lambda count, size: (torch.nn.functional.interpolate(uniform(count, 3, 9, 9), (size, size), mode="bicubic").clamp(0, 1) * 255).round() / 255
     return {
-        "spatial_transformer.onnx": (network.transformer, (uniform(1, 3, SMALL_SIZE, SMALL_SIZE),), ["image"], ["theta"], {}),
+        "spatial_transformer.onnx": (network.transformer, (picture(1, SMALL_SIZE),), ["image"], ["theta"], {}),
         "face_encoder.onnx": (
-            network.encoder, (uniform(2, 3, size, size),), ["face"],
+            network.encoder, (picture(2, size),), ["face"],
             ["features", "rotation6d", "translation", "focal_mm", "presence"],
             {name: {0: "V"} for name in ("face", "features", "rotation6d", "translation", "focal_mm", "presence")}),
         "landmark_predictor.onnx": (
@@ -56,8 +58,9 @@ def graphs(network: InfiniteLandmarks) -> dict:
     }
 
 
-def export(network: InfiniteLandmarks, folder: Path, record: dict) -> None:
-    """Writes the three graphs, model.json (`record` completed) and the inputs and outputs that prove parity."""
+def export(network: InfiniteLandmarks, folder: Path, record: dict, parity_file: Path | None = None) -> None:
+    """Writes the three graphs and model.json (`record` completed); and PyTorch's answers to example inputs,
+    against which the server's tests hold ONNX Runtime's."""
     folder.mkdir(parents=True, exist_ok=True)
     files, parity = {}, {}
     for name, (module, inputs, input_names, output_names, dynamic) in graphs(network).items():
@@ -71,7 +74,8 @@ def export(network: InfiniteLandmarks, folder: Path, record: dict) -> None:
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         for key, value in zip(input_names + output_names, (*inputs, *outputs)):
             parity[f"{path.stem}.{key}"] = value.numpy()
-    np.savez(folder / PARITY_FILE, **parity)
+    if parity_file:
+        np.savez_compressed(parity_file, **parity)
     card = {**record, "files": files, "styles": list(STYLES), "defaultStyle": "photo", "licence": "MIT", "trainingData": list(DATA)}
     (folder / "model.json").write_text(json.dumps(card, indent=2) + "\n")
 
@@ -82,6 +86,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--metrics", type=Path, help="metrics.json of `evaluate`")
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--parity", type=Path, default=PARITY, help="default: tests/Core.Tests/parity.npz")
 
 
 def run(arguments) -> None:
@@ -89,4 +94,4 @@ def run(arguments) -> None:
     metrics = json.loads(arguments.metrics.read_text()) if arguments.metrics else {}
     threshold = metrics.pop("presenceThreshold", 0.5)
     export(network, arguments.output, {"name": arguments.preset, "version": arguments.version,
-                                       "presenceThreshold": threshold, "metrics": metrics})
+                                       "presenceThreshold": threshold, "metrics": metrics}, arguments.parity)

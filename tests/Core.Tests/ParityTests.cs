@@ -1,0 +1,65 @@
+using System.IO.Compression;
+using System.Text;
+using System.Text.RegularExpressions;
+using MeshFromFaces.Core.Tests.Support;
+using Microsoft.ML.OnnxRuntime;
+using Xunit;
+
+namespace MeshFromFaces.Core.Tests;
+
+/// <summary>ONNX Runtime answers the shipped graphs as PyTorch did when it wrote them (parity.npz, by the training package's `export`).</summary>
+public sealed partial class ParityTests
+{
+    private const float Tolerance = 1e-4f;
+
+    [Theory]
+    [InlineData("spatial_transformer", new[] { "image" }, new[] { "theta" })]
+    [InlineData("face_encoder", new[] { "face" }, new[] { "features", "rotation6d", "translation", "focal_mm", "presence" })]
+    [InlineData("landmark_predictor", new[] { "features", "query_uv", "style" }, new[] { "position", "log_sigma" })]
+    public void The_graph_answers_as_the_network_did(string graph, string[] inputs, string[] outputs)
+    {
+        using var archive = ZipFile.OpenRead(Path.Combine(Repository.Root, "tests", "Core.Tests", "parity.npz"));
+        using var session = new InferenceSession(Path.Combine(Repository.Root, "models", "compact", $"{graph}.onnx"));
+        var feeds = inputs.Select(name => Read(archive, $"{graph}.{name}")).Select(array => OrtValue.CreateTensorValueFromMemory(array.Values, array.Shape)).ToArray();
+        using var run = new RunOptions();
+        using var answers = session.Run(run, inputs, feeds, outputs);
+        foreach (var (name, answer) in outputs.Zip(answers))
+        {
+            float[] expected = Read(archive, $"{graph}.{name}").Values;
+            var actual = answer.GetTensorDataAsSpan<float>();
+            Assert.Equal(expected.Length, actual.Length);
+            // Focal lengths are in millimetres, the rest is of the order of one.
+            float scale = name == "focal_mm" ? 100 : 1;
+            for (int i = 0; i < expected.Length; i++)
+            {
+                Assert.True(MathF.Abs(expected[i] - actual[i]) <= Tolerance * scale, $"{graph}.{name}[{i}]: {actual[i]}, PyTorch gave {expected[i]}");
+            }
+        }
+        foreach (var feed in feeds)
+        {
+            feed.Dispose();
+        }
+    }
+
+    // NumPy's .npy, version 1: magic, a header that tells type and shape, the values.
+    private static (float[] Values, long[] Shape) Read(ZipArchive archive, string name)
+    {
+        using var reader = new BinaryReader(archive.GetEntry($"{name}.npy")!.Open());
+        reader.ReadBytes(8);
+        string header = Encoding.ASCII.GetString(reader.ReadBytes(reader.ReadUInt16()));
+        Assert.Contains("'descr': '<f4', 'fortran_order': False", header, StringComparison.Ordinal);
+        long[] shape = [.. Number().Matches(Shape().Match(header).Value).Select(match => long.Parse(match.Value, System.Globalization.CultureInfo.InvariantCulture))];
+        var values = new float[shape.Aggregate(1L, (product, size) => product * size)];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = reader.ReadSingle();
+        }
+        return (values, shape);
+    }
+
+    [GeneratedRegex(@"\([^)]*\)")]
+    private static partial Regex Shape();
+
+    [GeneratedRegex(@"\d+")]
+    private static partial Regex Number();
+}
