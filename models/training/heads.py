@@ -10,7 +10,8 @@ FACE_CENTRE = np.array([0.0, -0.01, 0.085])  # m, head space; the point a camera
 FACE_HEIGHT = 0.2  # m, chin to hairline
 GAZE_RANGE = np.radians([38.0, 28.0])  # yaw and pitch that the eyeLook shapes reach at 1
 
-SMILE = {"mouthSmile": (0.3, 1.0), "cheekSquint": (0.0, 0.8), "mouthDimple": (0.0, 0.4), "mouthUpperUp": (0.0, 0.6), "eyeSquint": (0.0, 0.5)}
+SMILE = {"mouthSmile": (0.3, 1.0), "cheekSquint": (0.0, 0.8), "mouthDimple": (0.0, 0.4), "mouthUpperUp": (0.0, 0.6),
+         "eyeSquint": (0.0, 0.5)}
 TALK = ("jawOpen", "mouthFunnel", "mouthPucker", "mouthStretch", "mouthLowerDown", "mouthUpperUp", "mouthPress", "mouthRollLower",
         "mouthShrugUpper", "mouthShrugLower", "mouthClose", "jawForward")
 BROWS = ("browDown", "browInnerUp", "browOuterUp", "eyeWide", "eyeSquint", "noseSneer")

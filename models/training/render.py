@@ -19,10 +19,11 @@ import cv2
 import numpy as np
 
 from .canonical import LAYOUTS, Canonical, read_layout
-from .heads import FACE_CENTRE, SENSOR_MM, HeadSampler, towards, turn
+from .heads import SENSOR_MM, HeadSampler, turn
 from .raster import Renderer, project
 from .skin import SkinLibrary
-from .wardrobe import Backgrounds, Wardrobe
+from .surroundings import Backgrounds
+from .wardrobe import Wardrobe
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ IMAGE_SIZE = 288
 SHARD_SAMPLES = 256
 BATCH = 32  # heads whose vertices one matrix product makes
 NEGATIVES = 0.04
+KINDS = ("face", "behind", "headless", "scene")  # all but the first without a face
 BACKGROUNDS = 1200
 POOL_SIZE, POOL_SEED = 4096, 0
 SPLITS = {"training": 1, "validation": 2}  # the first word of every sample's seed
@@ -55,7 +57,7 @@ class Studio:
         """Yields a record (see above, without the leading N) for each seed."""
         for first in range(0, len(seeds), BATCH):
             generators = [np.random.default_rng([self.split, seed]) for seed in seeds[first:first + BATCH]]
-            kinds = [rng.choice(["face", "behind", "headless", "scene"], p=[1 - NEGATIVES, *(np.array([0.5, 0.25, 0.25]) * NEGATIVES)]) for rng in generators]
+            kinds = [rng.choice(KINDS, p=[1 - NEGATIVES, NEGATIVES / 2, NEGATIVES / 4, NEGATIVES / 4]) for rng in generators]
             heads = [self._head(rng, kind) for rng, kind in zip(generators, kinds)]
             vertices = self.renderer.vertices(np.stack([head.identity for head in heads]), np.stack([head.expression for head in heads]))
             for seed, rng, kind, head, shape in zip(seeds[first:], generators, kinds, heads, vertices):
@@ -74,14 +76,15 @@ class Studio:
         return head
 
     def _sample(self, seed, rng, kind, head, vertices):
-        scene = self.wardrobe.dress(rng, head, vertices, self.skins.sample(rng), self.backgrounds.sample(rng))
+        scene = self.wardrobe.dress(rng, vertices, self.skins.sample(rng), self.backgrounds.sample(rng))
         if kind == "scene":
             head = replace(head, translation=head.translation + [0, -50, 0])  # nobody there
         rendering = self.renderer.render(head, scene, vertices)
         position = self.renderer.canonical.points(rendering.vertices[None], self.triangle, self.barycentric)[0]
         visible = self.renderer.visible(rendering, head, self.triangle, self.barycentric)
-        return {"image": rendering.image, "present": kind == "face", "rotation": head.rotation.astype(np.float32), "translation": head.translation.astype(np.float32),
-                "focal_mm": np.float32(head.focal_mm), "identity": head.identity, "expression": head.expression, "gaze": head.gaze.astype(np.float32),
+        return {"image": rendering.image, "present": kind == "face",
+                "rotation": head.rotation.astype(np.float32), "translation": head.translation.astype(np.float32), "focal_mm": np.float32(head.focal_mm),
+                "identity": head.identity, "expression": head.expression, "gaze": head.gaze.astype(np.float32),
                 "position": position.astype(np.float16), "visible": np.packbits(visible), "seed": seed}
 
 
@@ -121,9 +124,11 @@ def contact_sheet(studio: Studio, seeds, columns: int = 6) -> np.ndarray:
         tile = record["image"].copy()
         if number % 2 and record["present"]:
             points = slice(POOL_SIZE, POOL_SIZE + 68)
-            pixels = (project(record["position"][points].astype(np.float64), record["rotation"], record["translation"], record["focal_mm"]) + 1) / 2 * IMAGE_SIZE
+            positions = record["position"][points].astype(np.float64)
+            pixels = (project(positions, record["rotation"], record["translation"], record["focal_mm"]) + 1) / 2 * IMAGE_SIZE
             for pixel, seen in zip(pixels, np.unpackbits(record["visible"])[points]):
-                cv2.circle(tile, tuple(np.round(pixel * 16 - 8).astype(int).tolist()), 20, (0, 255, 0) if seen else (255, 0, 0), -1, cv2.LINE_AA, 4)
+                where = tuple(np.round(pixel * 16 - 8).astype(int).tolist())
+                cv2.circle(tile, where, 20, (0, 255, 0) if seen else (255, 0, 0), -1, cv2.LINE_AA, 4)
         tiles.append(tile)
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     return np.vstack([np.hstack(tiles[i:i + columns]) for i in range(0, len(tiles), columns)])
@@ -144,9 +149,11 @@ def run(arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     studio = open_studio(arguments.ict, arguments.labels, arguments.portraits, arguments.split, arguments.output)
     if arguments.look:
-        cv2.imwrite(str(arguments.look), contact_sheet(studio, range(arguments.first_shard * SHARD_SAMPLES, arguments.first_shard * SHARD_SAMPLES + 30))[..., ::-1])
+        first = arguments.first_shard * SHARD_SAMPLES
+        cv2.imwrite(str(arguments.look), contact_sheet(studio, range(first, first + 30))[..., ::-1])
         return
     revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
-    record = {"command": sys.argv, "revision": revision, "split": arguments.split, "seeds": "[split, shard * 256 + row]", "samples": arguments.shards * SHARD_SAMPLES}
+    record = {"command": sys.argv, "revision": revision, "split": arguments.split, "samples": arguments.shards * SHARD_SAMPLES,
+              "seeds": f"[{SPLITS[arguments.split]}, seed of the sample]"}
     (arguments.output / f"render-{arguments.first_shard:04d}.json").write_text(json.dumps(record, indent=2) + "\n")
     produce(studio, arguments.output, range(arguments.first_shard, arguments.first_shard + arguments.shards))

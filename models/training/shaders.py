@@ -118,8 +118,9 @@ void main() {
     vec3 n = normalize(N);
     float lid = clamp((lid_height - dot(P, vec3(0, 1, 0))) / 0.005, 0, 1);   // shade under the upper lid
     colour = develop(shade(albedo, n, 0.35 + 0.55 * lid, vec3(0.15), 0.0, 30));
-    vec3 v = normalize(eye - P); float glint = 0;
-    for (int i = 0; i < 2; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.985, 0.995, dot(reflect(-v, n), light_direction[i]));
+    vec3 mirrored = reflect(normalize(P - eye), n);
+    float glint = 0;
+    for (int i = 0; i < 2; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.985, 0.995, dot(mirrored, light_direction[i]));
     colour.rgb += min(glint, 0.9) * lid * (1 - colour.rgb);
 }
 """
@@ -151,7 +152,8 @@ void main() {
     vec3 albedo = mix(tint, second, b.x * b.x) * (0.25 + 0.75 * a.x);
     float hidden = mix(0.35, 1.0, L);
 #else
-    vec3 albedo = mix(tint, second, smoothstep(0.4, 0.6, pattern > 0 ? fract(dot(Q, vec3(0.3, 1, 0.2)) * pattern) : texture(noise, Q * 7).r)) * mix(0.75, 1.0, a.x);
+    float mixed = pattern > 0 ? fract(dot(Q, vec3(0.3, 1, 0.2)) * pattern) : texture(noise, Q * 7).r;  // stripes or clouds
+    vec3 albedo = mix(tint, second, smoothstep(0.4, 0.6, mixed)) * mix(0.75, 1.0, a.x);
     float hidden = 1;
 #endif
     vec3 n = normalize(N);
@@ -184,8 +186,9 @@ FRAGMENT_LENS = LIGHTING + """
 uniform vec4 lens;                                  // tint and opacity
 in vec3 T; in vec2 F;
 void main() {
-    vec3 v = normalize(eye - P), n = normalize(N); float glint = 0;
-    for (int i = 0; i < 2; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.93, 1.0, dot(reflect(-v, n), light_direction[i]));
+    vec3 mirrored = reflect(normalize(P - eye), normalize(N));
+    float glint = 0;
+    for (int i = 0; i < 2; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.93, 1.0, dot(mirrored, light_direction[i]));
     float sheen = 0.12 * smoothstep(0.45, 0.6, texture(noise, Q * 3).r);
     vec4 c = develop(lens.rgb * (sky + 0.3) + sky * sheen + glint);
     colour = vec4(c.rgb, clamp(lens.a + sheen + 0.7 * glint, 0, 0.97));

@@ -87,7 +87,8 @@ def paint_skin(ict: IctModel, uv: np.ndarray, rng: np.random.Generator) -> Skin:
     image *= 1 + noise[..., None]
     flush = base * [1.0, 0.78, 0.76]
     for cheek in (points[[2, 41, 48]].mean(0), points[[14, 46, 54]].mean(0), points[33]):
-        layer(flush, rng.uniform(0.1, 0.4), 0.035, lambda m: cv2.circle(m, tuple(np.round(cheek).astype(int).tolist()), size // 18, 1.0, -1))
+        centre = tuple(np.round(cheek).astype(int).tolist())
+        layer(flush, rng.uniform(0.1, 0.4), 0.035, lambda mask: cv2.circle(mask, centre, size // 18, 1.0, -1))
     lip = base * np.array([0.86, 0.55, 0.55]) * rng.uniform(0.8, 1.1)
     layer(lip, rng.uniform(0.6, 1.0), 0.003, lambda m: polygon(m, points[48:60]))
     hair = np.array([0.16, 0.11, 0.08]) * rng.uniform(0.4, 2.2)
@@ -106,7 +107,8 @@ def skin_patches(ict: IctModel, uv: np.ndarray) -> np.ndarray:
     """Where nothing but skin is on most faces, cheeks and nose and chin: bool [ATLAS_SIZE, ATLAS_SIZE]."""
     points = texel_points(uv[ict.landmarks68])
     mask = np.zeros((ATLAS_SIZE, ATLAS_SIZE), np.uint8)
-    for centre, radius in ((points[[2, 41, 48]].mean(0), 26), (points[[14, 46, 54]].mean(0), 26), (points[29], 14), (points[27] - [0, 30], 22)):
+    cheeks = points[[2, 41, 48]].mean(0), points[[14, 46, 54]].mean(0)
+    for centre, radius in ((cheeks[0], 26), (cheeks[1], 26), (points[29], 14), (points[27] - [0, 30], 22)):
         cv2.circle(mask, tuple(np.round(centre).astype(int).tolist()), radius * ATLAS_SIZE // 448, 1, -1)
     return mask > 0
 
@@ -225,7 +227,7 @@ class SkinLibrary:
             if path is None:
                 return skins
             partial = path.with_suffix(".partial.npz")
-            np.savez(partial, atlas=np.stack([skin.atlas for skin in skins]), mean=np.stack([skin.mean for skin in skins]), grey=[skin.grey for skin in skins])
+            np.savez(partial, **{name: np.stack([getattr(skin, name) for skin in skins]) for name in ("atlas", "mean", "grey")})
             partial.rename(path)
         with np.load(path) as archive:
             return [Skin(atlas, mean, bool(grey)) for atlas, mean, grey in zip(archive["atlas"], archive["mean"], archive["grey"])]
@@ -251,9 +253,9 @@ class SkinLibrary:
             photo, points = self.photo(row), self.labels["landmarks"][row, :, :2]
             (left, top), (right, bottom) = points.min(0), points.max(0)
             width, height = right - left, bottom - top
-            boxes = [(0, 0, left - 0.45 * width, bottom), (right + 0.45 * width, 0, photo.shape[1], bottom), (0, bottom + 0.25 * height, photo.shape[1], photo.shape[0])]
-            for x0, y0, x1, y1 in boxes:
-                x0, y0, x1, y1 = (int(np.clip(value, 0, limit)) for value, limit in zip((x0, y0, x1, y1), photo.shape[1::-1] * 2))
+            limits = photo.shape[1::-1] * 2
+            for box in ((0, 0, left - 0.45 * width, bottom), (right + 0.45 * width, 0, np.inf, bottom), (0, bottom + 0.25 * height, np.inf, np.inf)):
+                x0, y0, x1, y1 = (int(np.clip(value, 0, limit)) for value, limit in zip(box, limits))
                 if x1 - x0 >= 40 and y1 - y0 >= 40:
                     pieces.append(np.ascontiguousarray(photo[y0:y1, x0:x1]))
         return pieces

@@ -15,7 +15,9 @@ from training.canonical import Canonical, read_layout  # noqa: E402
 from training.heads import FACE_CENTRE, HeadSampler, turn  # noqa: E402
 from training.raster import Renderer, Scene, project, render_unlit  # noqa: E402
 from training.skin import ATLAS_SIZE, Skin, SkinLibrary, Unwrapper, paint_skin, push_pull, texel_points, to_linear  # noqa: E402
-from training.wardrobe import Backgrounds, Wardrobe, capsule  # noqa: E402
+from training.shapes import capsule  # noqa: E402
+from training.surroundings import Backgrounds  # noqa: E402
+from training.wardrobe import Wardrobe  # noqa: E402
 
 SIZE = 288
 TONE = np.array([0.4, 0.25, 0.18])
@@ -49,7 +51,8 @@ def test_pixels_show_the_uv_that_the_labels_say(canonical, renderer, yaw):
     head = posed(canonical, yaw)
     scene = Scene(paint_skin(canonical.ict, canonical.uv, np.random.default_rng(0)), TONE)
     rendering = renderer.render(head, scene)
-    image, covered = render_unlit(renderer, rendering.vertices, canonical.surface.triangles, canonical.uv[canonical.surface.triangles], uv_atlas(1024),
+    triangles = canonical.surface.triangles
+    image, covered = render_unlit(renderer, rendering.vertices, triangles, canonical.uv[triangles], uv_atlas(1024),
                                   head.rotation, head.translation, head.focal_mm, 576)
     uv = canonical.sample(1500, 3)
     triangle, barycentric = canonical.locate(uv)
@@ -105,7 +108,7 @@ def test_a_sample_depends_on_its_seed_alone(canonical, renderer):
         rng = np.random.default_rng(seed)
         head = HeadSampler(canonical.ict).sample(rng)
         vertices = renderer.vertices(head.identity[None], head.expression[None])[0]
-        scene = Wardrobe(renderer).dress(rng, head, vertices, paint_skin(canonical.ict, canonical.uv, rng), Backgrounds(SIZE, []).sample(rng))
+        scene = Wardrobe(renderer).dress(rng, vertices, paint_skin(canonical.ict, canonical.uv, rng), Backgrounds(SIZE, []).sample(rng))
         return renderer.render(head, scene, vertices).image
 
     first, other, again = picture(3), picture(4), picture(3)
