@@ -184,7 +184,7 @@ class Renderer:
         self.programs |= {
             "inside": make(shaders.VERTEX_HEAD, shaders.FRAGMENT_INSIDE),
             "eye": make(shaders.VERTEX_EYE, shaders.FRAGMENT_EYE), "cloth": make(shaders.VERTEX_SHELL, shaders.FRAGMENT_SHELL),
-            "hair": make(shaders.VERTEX_SHELL, shaders.defined(shaders.FRAGMENT_SHELL, ("HAIR",))),
+            "hair": make(shaders.VERTEX_SHELL, shaders.defined(shaders.FRAGMENT_SHELL, ("HAIR_SHELL",))),
             "solid": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_SOLID), "lens": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_LENS),
             "depth": make(shaders.VERTEX_DEPTH, shaders.FRAGMENT_DEPTH), "unlit": make(shaders.VERTEX_UNLIT, shaders.FRAGMENT_UNLIT)}
 

@@ -27,6 +27,9 @@ in vec3 P; in vec3 N; in vec3 Q;
 layout(location = 0) out vec4 colour;
 
 float lit(vec3 p, vec3 n) {                         // of light 0: 0 in its shadow, softened over a few texels
+#ifdef HAIR_SHELL
+    return 1.0;                                     // hair shades itself by its layers
+#endif
     if (shadow_strength <= 0) return 1.0;
     vec4 c = shadow_camera * vec4(p + 0.002 * n, 1);
     vec3 s = c.xyz / c.w * 0.5 + 0.5;
@@ -147,7 +150,7 @@ void main() {
     vec2 a = texture(noise, s).rg;
     if (E + (a.x - 0.5) * edge < 0) discard;
     vec2 b = texture(noise, s * 2.7 + 0.3).rg;
-#ifdef HAIR
+#ifdef HAIR_SHELL
     if (0.7 * a.x + 0.3 * b.y < cut * L) discard;
     vec3 albedo = mix(tint, second, b.x * b.x) * (0.25 + 0.75 * a.x);
     float hidden = mix(0.35, 1.0, L);

@@ -262,7 +262,7 @@ class Wardrobe:
         centre = loop.mean(0)
         rings = [(loop - centre) * 1.03 + centre + [0, 0.01, 0]]  # over the clothes' edge
         # (wider, deeper, down in m), ring by ring
-        for wide, deep, down in ((1.06, 1.02, 0.003), (1.35, 1.1, 0.014), (1.65, 1.15, 0.042), (1.8, 1.2, 0.1), (1.8, 1.25, 0.25), (1.7, 1.2, 0.7)):
+        for wide, deep, down in ((1.06, 1.02, 0.003), (1.4, 1.1, 0.012), (1.85, 1.15, 0.045), (2.1, 1.2, 0.11), (2.15, 1.25, 0.3), (2.0, 1.2, 0.8)):
             rings.append((loop - centre) * [wide, 0.6, deep] + centre - [0, down, 0.01])
         return sheet(np.stack(rings), centre - [0, 0.1, 0], closed=True)
 
