@@ -9,6 +9,7 @@ uv [K, 2], triangle [K], barycentric [K, 3], and the first index of each part of
 import argparse
 import json
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -147,6 +148,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    os.environ.setdefault("LP_NUM_THREADS", "0")  # Mesa's software rasteriser gains nothing from threads at this size; run a process a core
     studio = open_studio(arguments.ict, arguments.labels, arguments.portraits, arguments.split, arguments.output)
     if arguments.look:
         first = arguments.first_shard * SHARD_SAMPLES
