@@ -24,6 +24,9 @@ public sealed class FacePipeline : IDisposable
     // Nearer than this the projection is meaningless.
     private const float NearestDepth = 0.02f; // m
 
+    // A grid of under a centimetre on the face: a sixth of the queries, and what hides a landmark is larger.
+    private const int SketchCells = 32;
+
     private readonly FaceModel _model;
     private readonly Dictionary<string, Topology> _topologies;
     private readonly Dictionary<string, Layout> _layouts;

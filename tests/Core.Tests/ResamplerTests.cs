@@ -73,7 +73,8 @@ public sealed class ResamplerTests
     {
         for (int i = 0; i < expected.Length; i++)
         {
-            Assert.Equal(expected[i], actual[i], tolerance: 1e-5f);
+            // A float holds a position of a few hundred pixels to 4e-5, at full contrast as much of a value.
+            Assert.Equal(expected[i], actual[i], tolerance: 1e-4f);
         }
     }
 }

@@ -106,63 +106,87 @@ public sealed class DepthBuffer
     private Vector3 ToCell(Vector3 point) =>
         new((float)((point.X - _left) * CellsPerPixel), (float)((point.Y - _top) * CellsPerPixel), point.Z);
 
-    // Cells whose centre the triangle covers, either side up: the back of a nose hides as well as its front.
+    // Cells whose centre the triangle covers, either side up: the back of a nose hides as well as its front. The three
+    // barycentrics are affine along a row, so each row's span is where all of them are positive, or a little less, that no
+    // seam shows between two triangles.
     private void Draw(Vector3 a, Vector3 b, Vector3 c)
     {
+        const float Reach = 1e-4f;
         float area = Cross(b - a, c - a);
         if (area == 0 || !float.IsFinite(area))
         {
             return;
         }
-        int firstX = Math.Max(0, (int)MathF.Floor(MathF.Min(a.X, MathF.Min(b.X, c.X))));
-        int lastX = Math.Min(_width - 1, (int)MathF.Floor(MathF.Max(a.X, MathF.Max(b.X, c.X))));
-        int firstY = Math.Max(0, (int)MathF.Floor(MathF.Min(a.Y, MathF.Min(b.Y, c.Y))));
-        int lastY = Math.Min(_height - 1, (int)MathF.Floor(MathF.Max(a.Y, MathF.Max(b.Y, c.Y))));
+        var (stepA, stepB) = ((b.Y - c.Y) / area, (c.Y - a.Y) / area);
+        float left = MathF.Min(a.X, MathF.Min(b.X, c.X)), right = MathF.Max(a.X, MathF.Max(b.X, c.X));
+        int firstY = (int)Math.Clamp(MathF.Min(a.Y, MathF.Min(b.Y, c.Y)), 0, _height), lastY = (int)Math.Clamp(MathF.Max(a.Y, MathF.Max(b.Y, c.Y)), -1, _height - 1);
         for (int y = firstY; y <= lastY; y++)
         {
-            for (int x = firstX; x <= lastX; x++)
+            var start = new Vector3(0.5f, y + 0.5f, 0);
+            float wa = Cross(c - b, start - b) / area, wb = Cross(a - c, start - c) / area;
+            float from = MathF.Max(left - 0.5f, 0), to = MathF.Min(right - 0.5f, _width - 1);
+            Cut(wa + Reach, stepA, ref from, ref to);
+            Cut(wb + Reach, stepB, ref from, ref to);
+            Cut(1 - wa - wb + Reach, -stepA - stepB, ref from, ref to);
+            var row = _inverse.AsSpan(y * _width, _width);
+            float step = (stepA * (a.Z - c.Z)) + (stepB * (b.Z - c.Z)), origin = c.Z + (wa * (a.Z - c.Z)) + (wb * (b.Z - c.Z));
+            for (int x = (int)MathF.Ceiling(from); x <= to; x++)
             {
-                var centre = new Vector3(x + 0.5f, y + 0.5f, 0);
-                float wa = Cross(c - b, centre - b) / area;
-                float wb = Cross(a - c, centre - c) / area;
-                float wc = 1 - wa - wb;
-                // A little over the border, so that no seam shows between two triangles.
-                if (wa >= -1e-4f && wb >= -1e-4f && wc >= -1e-4f)
+                float inverse = origin + (step * x);
+                if (inverse > row[x])
                 {
-                    int cell = (y * _width) + x;
-                    _inverse[cell] = MathF.Max(_inverse[cell], (wa * a.Z) + (wb * b.Z) + (wc * c.Z));
+                    row[x] = inverse;
                 }
             }
         }
     }
 
+    // Narrows a range of x to where at + step x >= 0.
+    private static void Cut(float at, float step, ref float from, ref float to)
+    {
+        if (step > 0)
+        {
+            from = MathF.Max(from, -at / step);
+        }
+        else if (step < 0)
+        {
+            to = MathF.Min(to, -at / step);
+        }
+        else if (at < 0)
+        {
+            to = -1;
+        }
+    }
+
     private static float Cross(Vector3 a, Vector3 b) => (a.X * b.Y) - (a.Y * b.X);
 
+    // Greatest and smallest of each cell's 3x3: down the columns into one row's scratch, then along it.
     private (float[] Nearest, float[] Farthest) Spread()
     {
-        var rowNearest = new float[_inverse.Length];
-        var rowFarthest = new float[_inverse.Length];
-        var nearest = new float[_inverse.Length];
-        var farthest = new float[_inverse.Length];
-        Parallel.For(0, _height, y =>
+        var (nearest, farthest) = (new float[_inverse.Length], new float[_inverse.Length]);
+        Parallel.For(0, _height, () => new float[2 * _width], (y, _, scratch) =>
         {
-            int row = y * _width;
-            for (int x = 0; x < _width; x++)
+            Span<float> Row(float[] rows, int at) => rows.AsSpan(Math.Clamp(at, 0, _height - 1) * _width, _width);
+            Span<float> above = Row(_inverse, y - 1), here = Row(_inverse, y), below = Row(_inverse, y + 1);
+            Span<float> high = scratch.AsSpan(0, _width), low = scratch.AsSpan(_width), most = Row(nearest, y), least = Row(farthest, y);
+            for (int x = 0; x < here.Length; x++)
             {
-                int left = row + Math.Max(x - 1, 0), here = row + x, right = row + Math.Min(x + 1, _width - 1);
-                rowNearest[here] = MathF.Max(_inverse[left], MathF.Max(_inverse[here], _inverse[right]));
-                rowFarthest[here] = MathF.Min(_inverse[left], MathF.Min(_inverse[here], _inverse[right]));
+                high[x] = Greater(above[x], Greater(here[x], below[x]));
+                low[x] = Smaller(above[x], Smaller(here[x], below[x]));
             }
-        });
-        Parallel.For(0, _height, y =>
-        {
-            int above = Math.Max(y - 1, 0) * _width, row = y * _width, below = Math.Min(y + 1, _height - 1) * _width;
-            for (int x = 0; x < _width; x++)
+            for (int x = 0; x < here.Length; x++)
             {
-                nearest[row + x] = MathF.Max(rowNearest[above + x], MathF.Max(rowNearest[row + x], rowNearest[below + x]));
-                farthest[row + x] = MathF.Min(rowFarthest[above + x], MathF.Min(rowFarthest[row + x], rowFarthest[below + x]));
+                int left = Math.Max(x - 1, 0), right = Math.Min(x + 1, here.Length - 1);
+                most[x] = Greater(high[left], Greater(high[x], high[right]));
+                least[x] = Smaller(low[left], Smaller(low[x], low[right]));
             }
-        });
+            return scratch;
+        }, _ => { });
         return (nearest, farthest);
     }
+
+    // Inverse depths are numbers; MathF's care for NaN costs twice as much.
+    private static float Greater(float a, float b) => a > b ? a : b;
+
+    private static float Smaller(float a, float b) => a < b ? a : b;
 }

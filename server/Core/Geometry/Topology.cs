@@ -18,6 +18,37 @@ public sealed record Topology(
     ImmutableArray<TopologyGroup> Groups)
 {
     public int TriangleCount => Triangles.Length / 3;
+
+    /// <summary>
+    /// A sketch of the same surface, enough to tell what hides what: the vertices of each cell of a grid over the UVs are
+    /// merged into the one nearest their mean (vertex clustering, Rossignac and Borrel 1993). Keeps no edges and groups.
+    /// </summary>
+    /// <param name="cells">Of the grid, a side.</param>
+    public Topology Coarsen(int cells)
+    {
+        var merged = new int[Vertices.Length];
+        var vertices = ImmutableArray.CreateBuilder<Uv>();
+        foreach (var cell in Enumerable.Range(0, Vertices.Length).GroupBy(i => ((int)(Vertices[i].U * cells), (int)(Vertices[i].V * cells))))
+        {
+            var (u, v) = (cell.Average(i => Vertices[i].U), cell.Average(i => Vertices[i].V));
+            int middle = cell.MinBy(i => ((Vertices[i].U - u) * (Vertices[i].U - u)) + ((Vertices[i].V - v) * (Vertices[i].V - v)));
+            foreach (int i in cell)
+            {
+                merged[i] = vertices.Count;
+            }
+            vertices.Add(Vertices[middle]);
+        }
+        var triangles = ImmutableArray.CreateBuilder<int>();
+        for (int i = 0; i < Triangles.Length; i += 3)
+        {
+            var (a, b, c) = (merged[Triangles[i]], merged[Triangles[i + 1]], merged[Triangles[i + 2]]);
+            if (a != b && b != c && c != a)
+            {
+                triangles.AddRange(a, b, c);
+            }
+        }
+        return new Topology(Name, vertices.ToImmutable(), triangles.ToImmutable(), [], []);
+    }
 }
 
 /// <param name="Name">As in the OBJ: skin, left_eye, right_eye, mouth.</param>

@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace MeshFromFaces.Core.Imaging;
 
@@ -58,45 +60,28 @@ internal static class Resampler
         int across = Samples(toPhoto.Xx, toPhoto.Yx);
         int down = Samples(toPhoto.Xy, toPhoto.Yy);
         float scale = 1f / (255f * across * down);
+        float stepX = (float)(toPhoto.Xx / across), stepY = (float)(toPhoto.Yx / across);
         Parallel.For(0, size, y =>
         {
             var pixels = photo.Pixels.AsSpan();
             bool inside = RowInside(photo, toPhoto, size, y);
             for (int x = 0; x < size; x++)
             {
-                float r = 0, g = 0, b = 0;
+                var sum = Vector128<float>.Zero;
                 for (int j = 0; j < down; j++)
                 {
                     // Half-integer pixel centres: a sample's position less a half is the index of its upper left pixel.
                     var (px, py) = toPhoto.Apply(x + (0.5 / across), y + ((j + 0.5) / down));
                     float fx = (float)px - 0.5f, fy = (float)py - 0.5f;
-                    float stepX = (float)(toPhoto.Xx / across), stepY = (float)(toPhoto.Yx / across);
                     for (int i = 0; i < across; i++, fx += stepX, fy += stepY)
                     {
-                        int ix = (int)MathF.Floor(fx), iy = (int)MathF.Floor(fy);
-                        float tx = fx - ix, ty = fy - iy;
-                        if (inside)
-                        {
-                            int upper = ((iy * photo.Width) + ix) * 3;
-                            var a = pixels.Slice(upper, 6);
-                            var c = pixels.Slice(upper + (photo.Width * 3), 6);
-                            r += Mix(a[0], a[3], c[0], c[3], tx, ty);
-                            g += Mix(a[1], a[4], c[1], c[4], tx, ty);
-                            b += Mix(a[2], a[5], c[2], c[5], tx, ty);
-                        }
-                        else
-                        {
-                            AddAtEdge(photo, ix, iy, (1 - tx) * (1 - ty), ref r, ref g, ref b);
-                            AddAtEdge(photo, ix + 1, iy, tx * (1 - ty), ref r, ref g, ref b);
-                            AddAtEdge(photo, ix, iy + 1, (1 - tx) * ty, ref r, ref g, ref b);
-                            AddAtEdge(photo, ix + 1, iy + 1, tx * ty, ref r, ref g, ref b);
-                        }
+                        sum += inside ? Inside(pixels, photo.Width, fx, fy) : AtEdge(photo, fx, fy);
                     }
                 }
                 int pixel = offset + (y * size) + x;
-                planes[pixel] = r * scale;
-                planes[pixel + (size * size)] = g * scale;
-                planes[pixel + (2 * size * size)] = b * scale;
+                planes[pixel] = sum[0] * scale;
+                planes[pixel + (size * size)] = sum[1] * scale;
+                planes[pixel + (2 * size * size)] = sum[2] * scale;
             }
         });
     }
@@ -104,22 +89,41 @@ internal static class Resampler
     /// <summary>Photo pixels covered by one step, as a count of samples.</summary>
     internal static int Samples(double dx, double dy) => (int)Math.Clamp(Math.Round(Math.Sqrt((dx * dx) + (dy * dy))), 1, MaxSamples);
 
-    private static float Mix(float a, float b, float c, float d, float tx, float ty)
+    // All three channels at once; positions are positive here, so the cast rounds down.
+    private static Vector128<float> Inside(ReadOnlySpan<byte> pixels, int width, float fx, float fy)
     {
-        float upper = a + ((b - a) * tx);
-        float lower = c + ((d - c) * tx);
-        return upper + ((lower - upper) * ty);
+        int ix = (int)fx, iy = (int)fy;
+        int upper = ((iy * width) + ix) * 3, lower = upper + (width * 3);
+        var (a, b) = (Pixel(pixels, upper), Pixel(pixels, upper + 3));
+        var (c, d) = (Pixel(pixels, lower), Pixel(pixels, lower + 3));
+        var top = a + ((b - a) * (fx - ix));
+        var bottom = c + ((d - c) * (fx - ix));
+        return top + ((bottom - top) * (fy - iy));
     }
 
-    private static void AddAtEdge(Photo photo, int x, int y, float weight, ref float r, ref float g, ref float b)
+    // Reads one byte past the pixel, which is why 'inside' keeps a pixel's distance from the photo's end.
+    private static Vector128<float> Pixel(ReadOnlySpan<byte> pixels, int at)
     {
-        if ((uint)x < (uint)photo.Width && (uint)y < (uint)photo.Height)
+        var bytes = Vector128.CreateScalarUnsafe(BinaryPrimitives.ReadUInt32LittleEndian(pixels[at..])).AsByte();
+        return Vector128.ConvertToSingle(Vector128.WidenLower(Vector128.WidenLower(bytes)).AsInt32());
+    }
+
+    private static Vector128<float> AtEdge(Photo photo, float fx, float fy)
+    {
+        int ix = (int)MathF.Floor(fx), iy = (int)MathF.Floor(fy);
+        float tx = fx - ix, ty = fy - iy;
+        return (At(photo, ix, iy) * ((1 - tx) * (1 - ty))) + (At(photo, ix + 1, iy) * (tx * (1 - ty)))
+            + (At(photo, ix, iy + 1) * ((1 - tx) * ty)) + (At(photo, ix + 1, iy + 1) * (tx * ty));
+    }
+
+    private static Vector128<float> At(Photo photo, int x, int y)
+    {
+        if ((uint)x >= (uint)photo.Width || (uint)y >= (uint)photo.Height)
         {
-            int at = ((y * photo.Width) + x) * 3;
-            r += weight * photo.Pixels[at];
-            g += weight * photo.Pixels[at + 1];
-            b += weight * photo.Pixels[at + 2];
+            return Vector128<float>.Zero; // Black outside the photo.
         }
+        var pixel = photo.Pixels.AsSpan(((y * photo.Width) + x) * 3, 3);
+        return Vector128.Create((float)pixel[0], pixel[1], pixel[2], 0);
     }
 
     // A row of output pixels is a parallelogram in the photo: inside when its corners are, with a pixel to spare.

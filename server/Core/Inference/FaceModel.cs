@@ -16,6 +16,8 @@ internal sealed class FaceModel : IDisposable
     // Views a run of the encoder: enough to fill the cores, few enough to keep its memory small.
     private const int Batch = 8;
 
+    private static readonly Lock Starting = new();
+
     private readonly InferenceSession _transformer, _encoder, _predictor;
     private readonly RunOptions _run = new();
     private readonly int _faceSize;
@@ -150,14 +152,29 @@ internal sealed class FaceModel : IDisposable
 
     private static OrtValue Tensor(float[] values, params long[] shape) => OrtValue.CreateTensorValueFromMemory(values, shape);
 
+    // The three graphs run one after the other: one pool of threads for all, not three that wait busily for each other.
+    private static void ShareThreads()
+    {
+        lock (Starting)
+        {
+            if (!OrtEnv.IsCreated)
+            {
+                using var threads = new OrtThreadingOptions { GlobalIntraOpNumThreads = Math.Clamp(Environment.ProcessorCount, 1, 8), GlobalSpinControl = false };
+                var environment = new EnvironmentCreationOptions { logId = "MeshFromFaces", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR, threadOptions = threads };
+                OrtEnv.CreateInstanceWithOptions(ref environment);
+            }
+        }
+    }
+
     private static SessionOptions MakeOptions(out string device)
     {
+        ShareThreads();
         var options = new SessionOptions
         {
             GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
-            IntraOpNumThreads = Math.Clamp(Environment.ProcessorCount, 1, 8),
         };
+        options.DisablePerSessionThreads();
         device = "CPU";
         if (OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider"))
         {

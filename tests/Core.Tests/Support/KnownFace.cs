@@ -59,7 +59,8 @@ internal static class KnownFace
         return new PhotoCamera(pose, new Theta(zoom * cos, -zoom * sin, 0.03f, zoom * sin, zoom * cos, -0.02f), width, height);
     }
 
-    private static Mesh WithPositionsOf(Topology topology, string obj)
+    /// <summary>A topology in the shape of the OBJ it was read from.</summary>
+    public static Mesh WithPositionsOf(Topology topology, string obj)
     {
         var positions = new List<Vector3>();
         var uvs = new List<Uv>();

@@ -1,0 +1,83 @@
+using MeshFromFaces.Core.Imaging;
+using MeshFromFaces.Core.Tests.Support;
+using SharpGLTF.Schema2;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace MeshFromFaces.Core.Tests;
+
+/// <summary>The whole way with the model and the canonical face that we ship.</summary>
+public sealed class ShippedModelTests(ITestOutputHelper output)
+{
+    private static readonly string Examples = Path.Combine(Repository.Root, "examples");
+
+    [Fact]
+    public void The_shipped_folders_load_and_name_what_they_hold()
+    {
+        using var pipeline = FacePipeline.Load();
+        Assert.Contains("mid", pipeline.Topologies);
+        Assert.Superset(new HashSet<string>(["dense", "ibug68", "facemesh468"]), pipeline.Layouts.ToHashSet());
+        Assert.Equal(["render", "photo"], pipeline.Model.Styles);
+        Assert.Contains("mid", Assert.Throws<InputException>(() => pipeline.Validate(new FaceOptions { Topology = "huge" })).Message, StringComparison.Ordinal);
+    }
+
+    [TrainedModelFact]
+    public void Pictures_without_a_face_are_refused()
+    {
+        using var pipeline = FacePipeline.Load();
+        Photo[] faceless = [Pictures.Plain(400, 300, 90, 140, 200), Pictures.Noise(640, 480), Stripes(), Pictures.Plain(256, 256, 0, 0, 0)];
+        foreach (var picture in faceless)
+        {
+            var fault = Assert.Throws<InputException>(() => pipeline.Landmarks([new PhotoFile("faceless.png", Pictures.Png(picture))], new FaceOptions()));
+            Assert.Contains("'faceless.png': no face was found", fault.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [TrainedModelFact]
+    public void Every_example_photo_shows_a_face_within_its_picture()
+    {
+        using var pipeline = FacePipeline.Load();
+        foreach (var photo in ExamplePhotos())
+        {
+            var view = pipeline.Landmarks([photo], new FaceOptions()).Single();
+            output.WriteLine($"{photo.Name}: presence {view.Presence:F3}, sigma {view.Landmarks.Average(mark => mark.Sigma):F2} px");
+            Assert.All(view.Landmarks.Skip(17), mark => // Without the jaw line, which a tight crop may cut.
+            {
+                Assert.InRange(mark.X, 0, view.Width);
+                Assert.InRange(mark.Y, 0, view.Height);
+            });
+            // Eyes above the nose's tip above the mouth, the subject's right eye on the image's left.
+            Assert.True(view.Landmarks[36].Y < view.Landmarks[33].Y && view.Landmarks[33].Y < view.Landmarks[57].Y);
+            Assert.True(view.Landmarks[36].X < view.Landmarks[45].X);
+        }
+    }
+
+    [TrainedModelFact]
+    public void The_order_of_example_photos_changes_no_byte_of_mesh_and_texture()
+    {
+        using var pipeline = FacePipeline.Load();
+        var photos = ExamplePhotos();
+        var options = new FaceOptions { TextureSize = 1024 };
+        var (given, turned) = (pipeline.Build(photos, options), pipeline.Build([.. photos.Reverse()], options));
+        Assert.Equal(given.Texture, turned.Texture);
+        Assert.Equal(Vertices(given), Vertices(turned));
+        if (GltfValidator.IsInstalled || Environment.GetEnvironmentVariable("CI") == "true")
+        {
+            GltfValidator.AssertClean(given.Glb);
+        }
+    }
+
+    private static PhotoFile[] ExamplePhotos()
+    {
+        string[] files = [.. Directory.GetFiles(Examples, "*", SearchOption.AllDirectories).Where(IsPhoto).Order(StringComparer.Ordinal)];
+        Assert.NotEmpty(files);
+        return [.. files.Select(path => new PhotoFile(Path.GetFileName(path), File.ReadAllBytes(path)))];
+    }
+
+    private static bool IsPhoto(string path) => Path.GetExtension(path).ToUpperInvariant() is ".JPG" or ".JPEG" && !path.Contains("out", StringComparison.OrdinalIgnoreCase);
+
+    private static Photo Stripes() => new("stripes", 300, 300, [.. Enumerable.Range(0, 300 * 300).SelectMany(pixel => Enumerable.Repeat((byte)(pixel % 20 < 10 ? 230 : 30), 3))]);
+
+    private static (float X, float Y, float Z)[] Vertices(Face face) =>
+        [.. ModelRoot.ParseGLB(face.Glb).LogicalMeshes.Single().Primitives.Single().GetVertexAccessor("POSITION").AsVector3Array().Select(v => (v.X, v.Y, v.Z))];
+}
