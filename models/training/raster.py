@@ -10,6 +10,7 @@ import moderngl
 import numpy as np
 import scipy.sparse as sparse
 from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
 
 from . import shaders
 from .canonical import Canonical
@@ -251,7 +252,6 @@ class Renderer:
 
     def _body_uv(self) -> np.ndarray:
         """The chart; behind it, the uv of the nearest point of its rim [BODY_VERTICES, 2]."""
-        from scipy.spatial import cKDTree
         surface = self.canonical.surface
         rim = surface.rims["outer"]
         uv = np.zeros((BODY_VERTICES, 2), np.float32)
@@ -261,7 +261,6 @@ class Renderer:
 
     def _back(self) -> np.ndarray:
         """0 on the chart, 1 from 3 cm behind its rim [BODY_VERTICES]."""
-        from scipy.spatial import cKDTree
         surface = self.canonical.surface
         distance = cKDTree(surface.mean[surface.rims["outer"]]).query(self.rest[:BODY_VERTICES])[0]
         distance[:SKIN_VERTICES] = 0

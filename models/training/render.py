@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .canonical import LAYOUTS, Canonical, read_layout
+from .canonical import Canonical, read_layout
 from .heads import SENSOR_MM, HeadSampler, turn
 from .raster import Renderer, project
 from .skin import SkinLibrary
