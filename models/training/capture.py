@@ -14,19 +14,55 @@ import numpy as np
 from . import topology
 from .canonical import Canonical
 from .heads import HeadSampler, turn
-from .raster import Renderer, render_unlit
+from .raster import Renderer, face_normals, render_unlit
+from .skin import paint_skin, texel_points
 
 SIZE = 1024
 FOCAL_MM = 70.0
-DISTANCE_M = 0.72
+DISTANCE_M = 0.66
 VIEWS = {"front": (0, 0), "left": (38, 2), "right": (-38, 2), "above": (6, 24)}  # yaw, pitch in degrees
-SEED = 8
+SEED = 15
+TEXTURE_SIZE = 1024
+EXPRESSION = {"mouthSmile_L": 0.6, "mouthSmile_R": 0.6, "jawOpen": 0.12, "cheekSquint_L": 0.3, "cheekSquint_R": 0.3}
+LIGHTS = (((0.6, 0.7, 0.9), 0.62), ((-0.9, 0.2, 0.6), 0.22), ((0, -0.3, 1), 0.12))  # direction in head space, power
 BACKDROP = np.array([0.46, 0.47, 0.48]) * 255
+
+
+def paint(canonical: Canonical, random: np.random.Generator) -> np.ndarray:
+    """A painted skin with eyes and teeth on the caps, uint8 [1024, 1024, 3] RGB."""
+    size, four = TEXTURE_SIZE, TEXTURE_SIZE * 4  # drawn large, for soft edges
+    atlas = cv2.resize(paint_skin(canonical.ict, canonical.uv, random).atlas, (four, four), interpolation=cv2.INTER_CUBIC)
+    rims = {name: np.round(texel_points(canonical.uv[loop], four)).astype(np.int32) for name, loop in canonical.surface.rims.items()}
+    cv2.fillPoly(atlas, [rims["mouth"]], (214, 205, 190))
+    for name in ("left_eye", "right_eye"):
+        cv2.fillPoly(atlas, [rims[name]], (226, 221, 216))
+        centre = np.round(rims[name].mean(0)).astype(int).tolist()
+        for radius, colour in ((0.029, (52, 40, 30)), (0.026, (112, 84, 52)), (0.012, (14, 12, 12))):
+            cv2.circle(atlas, centre, round(radius * four), colour, -1)
+        cv2.circle(atlas, [centre[0] - four // 100, centre[1] - four // 90], four // 250, (250, 250, 250), -1)
+    return cv2.resize(atlas, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def light(canonical: Canonical, vertices: np.ndarray) -> np.ndarray:
+    """What a studio's soft lights leave of each texel [1024, 1024, 1], in sRGB's own scale; they stand still as the head does."""
+    triangles = canonical.surface.triangles
+    normals = np.zeros_like(vertices)
+    for k in range(3):
+        np.add.at(normals, triangles[:, k], face_normals(vertices, triangles))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    half = TEXTURE_SIZE // 2  # light is smooth
+    centre = (np.arange(half) + 0.5) / half
+    uv = np.stack(np.meshgrid(centre, 1 - centre), -1).reshape(-1, 2)
+    normal = canonical.points(normals[None], *canonical.locate(uv))[0]
+    shade = 0.3 + 0.16 * normal[:, 1]
+    for direction, power in LIGHTS:
+        shade += power * np.maximum(normal @ (np.array(direction) / np.linalg.norm(direction)), 0)
+    shade = cv2.resize(np.sqrt(shade).reshape(half, half), (TEXTURE_SIZE, TEXTURE_SIZE), interpolation=cv2.INTER_CUBIC)
+    return shade[..., None]
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("--ict", required=True, help="ict_face_model.npz")
-    parser.add_argument("--atlas", type=Path, required=True, help="the texture that the subject wears, v up, any size")
     parser.add_argument("--output", type=Path, required=True)
 
 
@@ -35,12 +71,14 @@ def run(arguments) -> None:
     random = np.random.default_rng(SEED)
     renderer = Renderer(canonical)
     head = HeadSampler(canonical.ict).sample(random)
-    head = replace(head, identity=random.normal(0, 0.8, 100), expression=head.expression * 0)
+    expression = np.zeros(len(canonical.ict.expression_names))
+    expression[[canonical.ict.expression_names.index(name) for name in EXPRESSION]] = list(EXPRESSION.values())
+    head = replace(head, identity=random.normal(0, 0.8, 100), expression=expression)
     mesh = topology.mid(canonical)
     vertices = canonical.surface.vertices(renderer.vertices(head.identity[None], head.expression[None]))
     positions = canonical.points(vertices, *canonical.locate(mesh.uv))[0]
+    atlas = np.clip(paint(canonical, random) * light(canonical, vertices[0]), 0, 255).astype(np.uint8)
     triangles = np.concatenate([mesh.quads[:, [0, 1, 2]], mesh.quads[:, [0, 2, 3]]])
-    atlas = cv2.imread(str(arguments.atlas), cv2.IMREAD_COLOR)[..., ::-1]
 
     arguments.output.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(arguments.output / "texture.png"), atlas[..., ::-1])

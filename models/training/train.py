@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from . import facemesh
 from .data import PICTURE_SIZE, Photos, Renders, Samples, Stream
-from .network import SMALL_SIZE, InfiniteLandmarks, shrink, to_photo
+from .network import SMALL_SIZE, InfiniteLandmarks, project, shrink, to_photo
 
 STAGES = ("transformer", "landmarks", "joint")
 AVERAGE = 0.999  # of the weights' exponential moving average, which is what is evaluated and shipped
@@ -47,36 +47,49 @@ def transformer_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     return {"corners": error.clamp(max=4).mean()}
 
 
-def head_losses(answer: dict, batch: dict) -> dict:
-    """What renders supervise besides the 2D landmarks: canonical positions, rotation, distance."""
+def head_losses(answer: dict, batch: dict, target: torch.Tensor) -> dict:
+    """What renders supervise besides the 2D landmarks: shape by itself, and pose by itself.
+
+    The true shape under the found pose must land on `target` [B, K, 2] (the labels in I'), so that an error of
+    the pose does not teach the shape, nor the other way round.
+    """
     solid = batch["solid"].bool()
     if not solid.any():
         return {}
     position = (answer["position"] - batch["position"])[solid].abs().mean() * 100  # cm
+    posed = project(batch["position"][solid], answer["rotation"][solid], answer["translation"][solid], answer["focal_mm"][solid])
     rotation = (answer["rotation"] - batch["rotation"])[solid].square().sum((1, 2)).mean()
     distance = (torch.log(-answer["translation"][:, 2]) - torch.log(batch["distance"]))[solid].abs().mean()
-    return {"position": 2.0 * position, "rotation": 0.5 * rotation, "distance": 0.1 * distance}
+    return {"position": 30.0 * position, "posed": 20.0 * (posed - target[solid]).abs().mean(), "rotation": 2.0 * rotation, "distance": distance}
+
+
+def points_of(answer: dict, batch: dict) -> torch.Tensor:
+    """The landmarks in I' [B, K, 2]; those of renders teach the pose alone, as their shape is known."""
+    solid = batch["solid"].bool()[:, None, None]
+    position = torch.where(solid, answer["position"].detach(), answer["position"])
+    return project(position, answer["rotation"], answer["translation"], answer["focal_mm"])
 
 
 def landmarks_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     answer = network.read(batch["face"], batch["uv"], batch["style"])
     present = batch["present"].bool()
-    nll = gaussian_nll(answer["points"] - batch["points"], answer["log_sigma"])[present].mean()
+    nll = gaussian_nll(points_of(answer, batch) - batch["points"], answer["log_sigma"])[present].mean()
     kept = {key: value[present] for key, value in answer.items()}
     presence = functional.binary_cross_entropy_with_logits(answer["presence"], batch["present"])
-    return {"nll": nll, "presence": 0.3 * presence, **head_losses(kept, {key: value[present] for key, value in batch.items()})}
+    return {"nll": nll, "presence": 0.3 * presence, **head_losses(kept, {key: value[present] for key, value in batch.items()}, batch["points"][present])}
 
 
 def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     """The paper's: landmarks compared in the photo, through theta; errors in units of I', where sigma lives."""
     answer = network(batch["face"], batch["uv"], batch["style"])
     scale = torch.linalg.det(answer["theta"][:, :, :2]).abs().sqrt().detach().clamp(min=0.02)
-    error = (answer["photo_points"] - batch["points"]) / scale[:, None, None]
+    error = (to_photo(answer["theta"], points_of(answer, batch)) - batch["points"]) / scale[:, None, None]
     held = (error.detach().norm(dim=2).mean(1) < 1.0)  # a face S lost teaches nothing through the crop
     lost = transformer_rescue(answer["theta"], batch, ~held)
     nll = gaussian_nll(error[held], answer["log_sigma"][held]).mean()
     kept = {key: value[held] for key, value in answer.items()}
-    heads = head_losses(kept, {key: value[held] for key, value in batch.items()})
+    target = torch.linalg.solve(answer["theta"][:, :, :2], (batch["points"] - answer["theta"][:, None, :, 2]).transpose(1, 2)).transpose(1, 2)
+    heads = head_losses(kept, {key: value[held] for key, value in batch.items()}, target.detach()[held])
     presence = functional.binary_cross_entropy_with_logits(answer["presence"], held.float())
     return {"nll": nll, "lost": lost, "presence": 0.1 * presence, **heads}
 
