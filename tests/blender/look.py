@@ -28,11 +28,14 @@ cameras = sorted((each for each in bpy.data.objects if each.type == "CAMERA"), k
 
 def look_through(camera):
     """Makes the scene's frame the photo: its size, and the lens shift that glTF cameras have no field for."""
-    camera.data.shift_x = camera["shift_x"]
-    camera.data.shift_y = camera["shift_y"]
+    width, height = camera["width"], camera["height"]
+    # The GLB gives the shift in units of the longer side; Blender wants that of the side its importer fitted the sensor to.
+    fitted = {"AUTO": max(width, height), "HORIZONTAL": width, "VERTICAL": height}[camera.data.sensor_fit]
+    camera.data.shift_x = camera["shift_x"] * max(width, height) / fitted
+    camera.data.shift_y = camera["shift_y"] * max(width, height) / fitted
     scene.camera = camera
-    scene.render.resolution_x = camera["width"]
-    scene.render.resolution_y = camera["height"]
+    scene.render.resolution_x = width
+    scene.render.resolution_y = height
     scene.render.resolution_percentage = 100
     bpy.context.view_layer.update()
 
