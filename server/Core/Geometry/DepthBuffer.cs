@@ -13,12 +13,12 @@ public sealed class DepthBuffer
     // A query is hidden when something stands this far in front of it, beside what its cell's width explains.
     private const float QueryTolerance = 0.005f; // m
 
-    // Of the inverse depth: 0.3 % is 1.5 mm at half a metre, the depth of a lid over its eye; behind, 2 % is a centimetre.
-    private const float NearTolerance = 0.003f;
-    private const float FarTolerance = 0.02f;
+    // A surface within this of the plane through a point is the same surface; a lid stands more than this before its eye.
+    private const float SameSurface = 0.001f; // m
 
     private readonly int _width, _height;
     private readonly double _left, _top;
+    private readonly float _cellAngle;      // width of a cell over its depth
     private readonly float[] _inverse;      // [height, width], 1/m, 0 where nothing is
     private readonly float[] _nearest;      // greatest of each cell's 3x3
     private readonly float[] _farthest;     // smallest of each cell's 3x3
@@ -43,6 +43,7 @@ public sealed class DepthBuffer
         CellsPerPixel = Math.Min(1, MaxSide / Math.Max(across, down));
         _width = (int)Math.Ceiling(across * CellsPerPixel);
         _height = (int)Math.Ceiling(down * CellsPerPixel);
+        _cellAngle = (float)(1 / (camera.PixelsPerFaceUnit * 2 * camera.Pose.FocalMm / PhotoCamera.SensorMm * CellsPerPixel));
         _inverse = new float[_width * _height];
         var triangles = mesh.Topology.Triangles.AsSpan();
         for (int i = 0; i < triangles.Length; i += 3)
@@ -72,13 +73,12 @@ public sealed class DepthBuffer
             return true; // Outside the mesh's outline: nothing can hide it.
         }
         // A cell's own width in metres, twice: the surface may slope away within it.
-        double width = depth / (Camera.PixelsPerFaceUnit * 2 * Camera.Pose.FocalMm / PhotoCamera.SensorMm * CellsPerPixel);
-        return depth - (1 / _inverse[cell]) <= QueryTolerance + (2 * width);
+        return depth - (1 / _inverse[cell]) <= QueryTolerance + (2 * _cellAngle * depth);
     }
 
     /// <summary>
     /// Whether a point of the mesh's surface is safe to read a colour at: everything within a cell of it lies on its own
-    /// surface, neither in front of it nor well behind it, so that no pixel mixed at an outline gets into the texture.
+    /// surface, neither in front of it nor behind it, so that no pixel mixed at an outline gets into the texture.
     /// </summary>
     /// <param name="x">Photo pixels.</param>
     /// <param name="y">Photo pixels.</param>
@@ -91,10 +91,10 @@ public sealed class DepthBuffer
         {
             return false;
         }
-        // The neighbours' far corners are a cell and a half away.
-        float bias = slope * (float)(1.5 / CellsPerPixel);
-        return _nearest[cell] <= inverse + bias + (NearTolerance * inverse)
-            && _farthest[cell] >= inverse - bias - (FarTolerance * inverse);
+        // The neighbours' far corners are a cell and a half away; a curved surface leaves its plane by a part of a cell there.
+        // A small difference of depths is that of their inverses over the inverse squared.
+        float bias = (slope * (float)(1.5 / CellsPerPixel)) + (((SameSurface * inverse) + (0.5f * _cellAngle)) * inverse);
+        return _nearest[cell] <= inverse + bias && _farthest[cell] >= inverse - bias;
     }
 
     private int Cell(double x, double y)

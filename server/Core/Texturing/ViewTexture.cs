@@ -67,7 +67,11 @@ internal static class ViewTexture
         {
             for (int i = 0; i < setup.Across; i++)
             {
-                var (sx, sy, _) = setup.Project(x + ((i + 0.5) / setup.Across), y + ((j + 0.5) / setup.Down));
+                var (sx, sy, sample) = setup.Project(x + ((i + 0.5) / setup.Across), y + ((j + 0.5) / setup.Down));
+                if (!depth.Clear(sx, sy, (float)sample, setup.Slope))
+                {
+                    return false;
+                }
                 linear += Bilinear(photo, sx, sy);
             }
         }

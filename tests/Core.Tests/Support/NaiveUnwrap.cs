@@ -58,8 +58,9 @@ internal static class NaiveUnwrap
         double dwdx = ((((1 / q.Depth) - (1 / p.Depth)) * (r.Y - p.Y)) - (((1 / r.Depth) - (1 / p.Depth)) * (q.Y - p.Y))) / area;
         double dwdy = ((((1 / r.Depth) - (1 / p.Depth)) * (q.X - p.X)) - (((1 / q.Depth) - (1 / p.Depth)) * (r.X - p.X))) / area;
         var centre = At(x + 0.5, y + 0.5);
+        bool Clear((double X, double Y, double Depth) at) => depth.Clear(at.X, at.Y, (float)(1 / at.Depth), (float)(Math.Abs(dwdx) + Math.Abs(dwdy)));
         if (area >= 0 || cosine < ViewTexture.GrazingCosine || !camera.Sees(centre.X, centre.Y)
-            || !depth.Clear(centre.X, centre.Y, (float)(1 / centre.Depth), (float)(Math.Abs(dwdx) + Math.Abs(dwdy))))
+            || !Clear(centre))
         {
             return null;
         }
@@ -78,8 +79,12 @@ internal static class NaiveUnwrap
         {
             for (int i = 0; i < across; i++)
             {
-                var (sx, sy, _) = At(x + ((i + 0.5) / across), y + ((j + 0.5) / down));
-                sum += Bilinear(photo, sx, sy);
+                var at = At(x + ((i + 0.5) / across), y + ((j + 0.5) / down));
+                if (!Clear(at))
+                {
+                    return null;
+                }
+                sum += Bilinear(photo, at.X, at.Y);
             }
         }
         return sum / (across * down);
