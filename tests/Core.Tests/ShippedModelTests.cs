@@ -74,7 +74,8 @@ public sealed class ShippedModelTests(ITestOutputHelper output)
         return [.. files.Select(path => new PhotoFile(Path.GetFileName(path), File.ReadAllBytes(path)))];
     }
 
-    private static bool IsPhoto(string path) => Path.GetExtension(path).ToUpperInvariant() is ".JPG" or ".JPEG" && !path.Contains("out", StringComparison.OrdinalIgnoreCase);
+    // A capture's own texture lies beside its photos.
+    private static bool IsPhoto(string path) => Path.GetExtension(path) is ".jpg" or ".png" && Path.GetFileName(path) != FaceFiles.Texture;
 
     private static Photo Stripes() => new("stripes", 300, 300, [.. Enumerable.Range(0, 300 * 300).SelectMany(pixel => Enumerable.Repeat((byte)(pixel % 20 < 10 ? 230 : 30), 3))]);
 

@@ -178,6 +178,20 @@ public sealed class TexturingTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void A_sliver_between_lid_and_eye_is_not_drawn_out_over_its_texels()
+    {
+        // A quad of half the atlas that is a fiftieth as high in space as its texels ask for, between two ordinary ones.
+        const string Obj = "vt 0 0\nvt 1 0\nvt 0 0.3\nvt 1 0.3\nvt 0 0.7\nvt 1 0.7\nvt 0 1\nvt 1 1\nf 1/1 2/2 4/4 3/3\nf 3/3 4/4 6/6 5/5\nf 5/5 6/6 8/8 7/7\n";
+        var topology = TopologyReader.Read("seam", Obj);
+        Vector3 At(Uv uv) => new((uv.U - 0.5f) * 0.2f, uv.V < 0.5f ? (uv.V - 0.3f) * 0.2f : ((uv.V - 0.7f) * 0.2f) + 0.0015f, 0);
+        var mesh = new Mesh(topology, [.. topology.Vertices.Select(At)]);
+        var camera = KnownFace.Camera(800, 800, fill: 0.7f);
+        var atlas = ViewTexture.Unwrap(Pictures.Noise(800, 800), mesh, new DepthBuffer(camera, mesh), AtlasMap.Make(topology, 512));
+        byte Alpha(double v) => atlas.Rgba[(((((int)((1 - v) * 512)) * 512) + 256) * 4) + 3];
+        Assert.Equal((255, 0, 255), (Alpha(0.15), Alpha(0.5), Alpha(0.85)));
+    }
+
+    [Fact]
     public void Each_texel_knows_its_triangle()
     {
         const int Size = 512;

@@ -17,6 +17,7 @@ internal sealed class FaceModel : IDisposable
     private const int Batch = 8;
 
     private static readonly Lock Starting = new();
+    private static bool _threadsAreShared;
 
     private readonly InferenceSession _transformer, _encoder, _predictor;
     private readonly RunOptions _run = new();
@@ -153,7 +154,8 @@ internal sealed class FaceModel : IDisposable
     private static OrtValue Tensor(float[] values, params long[] shape) => OrtValue.CreateTensorValueFromMemory(values, shape);
 
     // The three graphs run one after the other: one pool of threads for all, not three that wait busily for each other.
-    private static void ShareThreads()
+    // Only whoever starts the runtime can ask for it; in a process that had started it before, each graph has its own pool.
+    private static bool ShareThreads()
     {
         lock (Starting)
         {
@@ -162,19 +164,24 @@ internal sealed class FaceModel : IDisposable
                 using var threads = new OrtThreadingOptions { GlobalIntraOpNumThreads = Math.Clamp(Environment.ProcessorCount, 1, 8), GlobalSpinControl = false };
                 var environment = new EnvironmentCreationOptions { logId = "MeshFromFaces", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR, threadOptions = threads };
                 OrtEnv.CreateInstanceWithOptions(ref environment);
+                _threadsAreShared = true;
             }
+            return _threadsAreShared;
         }
     }
 
     private static SessionOptions MakeOptions(out string device)
     {
-        ShareThreads();
+        bool shareThreads = ShareThreads();
         var options = new SessionOptions
         {
             GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
         };
-        options.DisablePerSessionThreads();
+        if (shareThreads)
+        {
+            options.DisablePerSessionThreads();
+        }
         device = "CPU";
         if (OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider"))
         {

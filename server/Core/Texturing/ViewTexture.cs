@@ -13,18 +13,25 @@ internal static class ViewTexture
     /// </summary>
     public const float GrazingCosine = 0.26f;
 
+    /// <summary>
+    /// A triangle with fewer photo pixels a texel, in one direction, than this part of the view's median is not seen: it
+    /// is a sliver (the seam between lid and eye), and its few mixed pixels would be drawn out over many texels.
+    /// </summary>
+    public const double Sliver = 0.2;
+
     // Samples a side of one texel; a 20,000 pixel photo on a 512 texel atlas has 40 pixels a texel.
     private const int MaxSamples = 32;
 
     /// <summary>
     /// Each texel is the mean, in linear light, of bilinear samples over the photo area it covers, about one a photo
-    /// pixel. It is seen when the surface is clear (<see cref="DepthBuffer.Clear"/>), faces the camera and lies inside the
-    /// photo; what is not seen stays 0.
+    /// pixel. It is seen when the surface is clear (<see cref="DepthBuffer.Clear"/>), faces the camera, is no sliver and lies
+    /// inside the photo; what is not seen stays 0.
     /// </summary>
     /// <param name="depth">Of this mesh in this view's camera.</param>
     public static Atlas Unwrap(Photo photo, Mesh mesh, DepthBuffer depth, AtlasMap map, CancellationToken cancellation = default)
     {
         var setups = TexelProjection.Make(mesh, depth.Camera, map.Size);
+        double finest = Sliver * MedianFineness(setups);
         var rgba = new byte[map.Size * map.Size * 4];
         Parallel.For(0, map.Size, new ParallelOptions { CancellationToken = cancellation }, y =>
         {
@@ -35,7 +42,7 @@ internal static class ViewTexture
                 if (triangles[x] >= 0)
                 {
                     ref readonly var setup = ref setups[triangles[x]];
-                    if (setup.Faces && TrySample(photo, depth, in setup, x, y, out var linear))
+                    if (setup.Faces && setup.Fineness >= finest && TrySample(photo, depth, in setup, x, y, out var linear))
                     {
                         row[x * 4] = Srgb.Encode(linear.X);
                         row[(x * 4) + 1] = Srgb.Encode(linear.Y);
@@ -46,6 +53,12 @@ internal static class ViewTexture
             }
         });
         return new Atlas(map.Size, rgba);
+    }
+
+    private static double MedianFineness(TexelProjection[] setups)
+    {
+        double[] seen = [.. setups.Where(setup => setup.Faces).Select(setup => setup.Fineness).Order()];
+        return seen.Length > 0 ? seen[seen.Length / 2] : 0;
     }
 
     private static bool TrySample(Photo photo, DepthBuffer depth, in TexelProjection setup, int x, int y, out Vector3 linear)
@@ -113,6 +126,9 @@ internal static class ViewTexture
         /// <summary>Change of the inverse depth a photo pixel, |d/dx| + |d/dy|.</summary>
         public readonly float Slope;
 
+        /// <summary>Photo pixels a texel in the direction where they are fewest: the smaller singular value of the Jacobian.</summary>
+        public readonly double Fineness;
+
         /// <summary>Samples along a texel's row and column.</summary>
         public readonly int Across, Down;
 
@@ -141,8 +157,12 @@ internal static class ViewTexture
 
             var (cx, cy) = ((texels[0].X + texels[1].X + texels[2].X) / 3, (texels[0].Y + texels[1].Y + texels[2].Y) / 3);
             var (here, right, below) = (Project(cx, cy), Project(cx + 1, cy), Project(cx, cy + 1));
-            Across = Samples(right.X - here.X, right.Y - here.Y);
-            Down = Samples(below.X - here.X, below.Y - here.Y);
+            var (xu, yu, xv, yv) = (right.X - here.X, right.Y - here.Y, below.X - here.X, below.Y - here.Y);
+            Across = Samples(xu, yu);
+            Down = Samples(xv, yv);
+            double squares = (xu * xu) + (yu * yu) + (xv * xv) + (yv * yv), determinant = Math.Abs((xu * yv) - (yu * xv));
+            // s1^2 + s2^2 = squares and s1 s2 = determinant.
+            Fineness = (Math.Sqrt(squares + (2 * determinant)) - Math.Sqrt(Math.Max(0, squares - (2 * determinant)))) / 2;
         }
 
         public static TexelProjection[] Make(Mesh mesh, PhotoCamera camera, int size)
