@@ -73,7 +73,7 @@ def export(network: InfiniteLandmarks, folder: Path, record: dict, parity_file: 
             outputs = module(*inputs)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         for key, value in zip(input_names + output_names, (*inputs, *outputs)):
-            parity[f"{path.stem}.{key}"] = value.numpy()
+            parity[f"{path.stem}.{key}"] = np.ascontiguousarray(value.numpy())  # row-major, as the C# test reads it
     if parity_file:
         np.savez_compressed(parity_file, **parity)
     card = {**record, "files": files, "styles": list(STYLES), "defaultStyle": "photo", "licence": "MIT", "trainingData": list(DATA)}
