@@ -10,6 +10,7 @@ COMMANDS = {
     "layout": "the facemesh468 layout, by measurement on renders",
     "render": "synthetic heads with exact labels",
     "capture": "a synthetic subject from four sides, with its truth",
+    "warmstart": "features that carry shape, for the stage `landmarks`",
     "train": "the network, stage by stage, resumable",
     "evaluate": "the figures of the model card",
     "export": "the ONNX graphs and model.json",

@@ -17,7 +17,7 @@ from .heads import HeadSampler, turn
 from .raster import Renderer, face_normals, render_unlit
 from .skin import paint_skin, texel_points
 
-SIZE = 1024
+SIZE = 2048
 FOCAL_MM = 70.0
 DISTANCE_M = 0.66
 VIEWS = {"front": (0, 0), "left": (38, 2), "right": (-38, 2), "above": (6, 24)}  # yaw, pitch in degrees

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from scipy.spatial import Delaunay
+from scipy.spatial import Delaunay, cKDTree
 from torch.utils.data import IterableDataset
 
 from .augment import backdrop, photometric
@@ -140,6 +140,10 @@ class Renders:
         visible = np.unpackbits(shard["visible"][i], count=len(self.order)).astype(bool)[self.order]
         return Source(shard["image"][i], ((flat + 1) * size / 2).astype(np.float32), self.uv, STYLES.index("render"), position, rotation, translation, focal_mm, visible)
 
+    def across(self, queries: np.ndarray) -> np.ndarray:
+        """The pool's query nearest to the mirror image of each of `queries` (indices)."""
+        return cKDTree(self.uv).query(self.uv[queries] * [-1, 1] + [1, 0])[1]
+
     def negative(self, index: int) -> np.ndarray:
         s, i = self.absent[index]
         return self.shards[s]["image"][i]
@@ -214,18 +218,20 @@ class Samples:
         self.render_share = render_share if renders else 0.0
         self.negative_share = negative_share
 
-    def draw(self, random: np.random.Generator) -> Source:
+    def draw(self, random: np.random.Generator) -> tuple[Source, tuple[int, bool]]:
+        """A source, perhaps mirrored; its index in its dataset and whether it is."""
         dataset = self.renders if random.random() < self.render_share else self.photos
-        source = dataset.source(int(random.integers(len(dataset))))
-        return mirrored(source) if random.random() < 0.5 else source
+        index, flipped = int(random.integers(len(dataset))), bool(random.random() < 0.5)
+        source = dataset.source(index)
+        return mirrored(source) if flipped else source, (index, flipped)
 
     def choose(self, source: Source, random: np.random.Generator) -> np.ndarray:
         others = random.integers(0, len(source.points), QUERIES - INNER)
         return np.concatenate([np.arange(POINTS, POINTS + INNER), others])
 
-    def crop(self, random: np.random.Generator) -> dict:
-        """A face image with its labels in I'."""
-        source = self.draw(random)
+    def crop(self, random: np.random.Generator, keep_source: bool = False) -> dict:
+        """A face image with its labels in I'; `keep_source` adds where it was drawn from."""
+        source, drawn = self.draw(random)
         square = to_square(source.image)
         theta = label_theta(apply(square, source.points))
         negative = random.random() < self.negative_share
@@ -236,7 +242,8 @@ class Samples:
             image = warp(source.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
         chosen = self.choose(source, random)
         points = apply(invert(theta), apply(square, source.points[chosen]))
-        return {"face": photometric(image, random), **self.labels(source, chosen, theta), "points": points, "present": not negative}
+        return {"face": photometric(image, random), **self.labels(source, chosen, theta), "points": points, "present": not negative,
+                **({"source": drawn} if keep_source else {})}
 
     def labels(self, source: Source, chosen: np.ndarray, theta: np.ndarray) -> dict:
         result = {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": source.position is not None,
@@ -269,7 +276,7 @@ class Samples:
 
     def picture(self, random: np.random.Generator, size: int = PICTURE_SIZE) -> dict:
         """A square picture with the face anywhere, and its labels in the picture."""
-        source = self.draw(random)
+        source, _ = self.draw(random)
         square = to_square(source.image)
         place = placement(label_theta(apply(square, source.points)), source, random)
         letterboxed = place[0, 0] == 1 and random.random() < 0.7

@@ -23,6 +23,7 @@ SENSOR_MM = 36.0
 BASE_FOCAL_MM = 60.0
 BASE_DEPTH_M = 0.5  # at 60 mm a crop of +-1 then spans +-0.15 m
 OFFSET_M = 0.01  # the unit of P's offsets
+SHAPE_FEATURES = 96  # of the compact encoder's features, started by `warmstart`
 POSITION_MAP = Path(__file__).parents[1] / "canonical" / "position_map.npy"
 
 
@@ -36,7 +37,7 @@ class Preset:
 
 
 PRESETS = {
-    "compact": Preset(192, 256, (64, 64), (64, 64), (160,) * 4),
+    "compact": Preset(192, 256 + SHAPE_FEATURES, (64, 64), (64, 64), (160,) * 4),
     "paper": Preset(224, 1024, (64, 64), (64, 64), (512,) * 4),
 }
 
@@ -94,7 +95,7 @@ class CompactEncoder(nn.Module):
         self.reduce = nn.Sequential(nn.Conv2d(TRUNK_CHANNELS, 64, 1), PReLU(64))
         self.dense = nn.Linear(64 * TRUNK_SIZE**2, features)
 
-    def forward(self, face):  # [V, 3, 192, 192] -> [V, 256]
+    def forward(self, face):  # [V, 3, 192, 192] -> [V, 352]
         return functional.gelu(self.dense(self.reduce(self.blocks(self.trunk(face))).flatten(1)))
 
 

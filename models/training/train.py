@@ -25,6 +25,8 @@ STAGES = ("transformer", "landmarks", "joint")
 AVERAGE = 0.999  # of the weights' exponential moving average, which is what is evaluated and shipped
 WARM_UP = 300  # steps
 CLIP = 1.0
+OUTLIER = 2.0  # sigmas
+TYPICAL_SIGMA = 0.02  # of I'
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,15 @@ log = logging.getLogger(__name__)
 def gaussian_nll(error: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
     """-log N(error; 0, sigma^2 I) of 2D errors [..., 2], without its constant: [...]."""
     return 0.5 * (error**2).sum(-1) * torch.exp(-2 * log_sigma) + 2 * log_sigma
+
+
+def landmark_nll(error: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
+    """The Gaussian NLL as it is trained: linear beyond OUTLIER sigmas (Huber 1964) and weighted by sigma (the beta-NLL
+    of Seitzer et al. 2022, beta = 1/2). As it stands, rare outliers and small sigmas own Adam's second moments,
+    and the steady gradients of shape would be drowned."""
+    ratio = (error.square().sum(-1) + 1e-12).sqrt() * torch.exp(-log_sigma)
+    energy = torch.where(ratio < OUTLIER, 0.5 * ratio**2, OUTLIER * (ratio - 0.5 * OUTLIER))
+    return (energy + 2 * log_sigma) * (log_sigma.detach().exp() / TYPICAL_SIGMA)
 
 
 def corners(theta: torch.Tensor) -> torch.Tensor:
@@ -48,32 +59,50 @@ def transformer_loss(network: InfiniteLandmarks, batch: dict) -> dict:
 
 
 def head_losses(answer: dict, batch: dict, target: torch.Tensor) -> dict:
-    """What renders supervise besides the 2D landmarks: shape by itself, and pose by itself.
+    """What teaches the shape. `target` [B, K, 2]: the labels in I'.
 
-    The true shape under the found pose must land on `target` [B, K, 2] (the labels in I'), so that an error of
-    the pose does not teach the shape, nor the other way round.
+    Pose and shape are taught apart: an error of the pose moves all points of a face together, and that common
+    motion would drown the shape's own gradient (the predicted face then stayed the mean one). Renders give the
+    shape in 3D, and the true shape under the found pose must land on its labels. Photos give what is left of
+    the 2D error once the best similarity per face has taken the pose's part away.
     """
     solid = batch["solid"].bool()
-    if not solid.any():
-        return {}
-    position = (answer["position"] - batch["position"])[solid].abs().mean() * 100  # cm
-    posed = project(batch["position"][solid], answer["rotation"][solid], answer["translation"][solid], answer["focal_mm"][solid])
-    rotation = (answer["rotation"] - batch["rotation"])[solid].square().sum((1, 2)).mean()
-    distance = (torch.log(-answer["translation"][:, 2]) - torch.log(batch["distance"]))[solid].abs().mean()
-    return {"position": 30.0 * position, "posed": 20.0 * (posed - target[solid]).abs().mean(), "rotation": 2.0 * rotation, "distance": distance}
+    losses = {}
+    if solid.any():
+        position = (answer["position"] - batch["position"])[solid].abs().mean() * 100  # cm
+        posed = project(batch["position"][solid], answer["rotation"][solid], answer["translation"][solid], answer["focal_mm"][solid])
+        rotation = (answer["rotation"] - batch["rotation"])[solid].square().sum((1, 2)).mean()
+        distance = (torch.log(-answer["translation"][:, 2]) - torch.log(batch["distance"]))[solid].abs().mean()
+        losses = {"position": 30.0 * position, "posed": 20.0 * (posed - target[solid]).abs().mean(), "rotation": 2.0 * rotation, "distance": distance}
+    flat = ~solid
+    if flat.any():
+        pose = (answer[key][flat].detach() for key in ("rotation", "translation", "focal_mm"))
+        points = project(answer["position"][flat], *pose)
+        losses["flat"] = 60.0 * (align(points, target[flat]) - target[flat]).abs().mean()
+    return losses
 
 
-def points_of(answer: dict, batch: dict) -> torch.Tensor:
-    """The landmarks in I' [B, K, 2]; those of renders teach the pose alone, as their shape is known."""
-    solid = batch["solid"].bool()[:, None, None]
-    position = torch.where(solid, answer["position"].detach(), answer["position"])
-    return project(position, answer["rotation"], answer["translation"], answer["focal_mm"])
+def align(points: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """points [B, K, 2] moved by the similarity that best brings them onto target; the similarity has no gradient."""
+    with torch.no_grad():
+        centre, goal = points.mean(1, keepdim=True), target.mean(1, keepdim=True)
+        p, q = points - centre, target - goal
+        size = p.square().sum((1, 2)).clamp(min=1e-9)
+        cosine = (p * q).sum((1, 2)) / size
+        sine = (p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]).sum(1) / size
+        turn = torch.stack([cosine, sine, -sine, cosine], 1).view(-1, 2, 2)  # acts on row vectors
+    return (points - centre) @ turn + goal
+
+
+def points_of(answer: dict) -> torch.Tensor:
+    """The landmarks in I' [B, K, 2] as the NLL sees them: it teaches pose and sigma, `head_losses` the shape."""
+    return project(answer["position"].detach(), answer["rotation"], answer["translation"], answer["focal_mm"])
 
 
 def landmarks_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     answer = network.read(batch["face"], batch["uv"], batch["style"])
     present = batch["present"].bool()
-    nll = gaussian_nll(points_of(answer, batch) - batch["points"], answer["log_sigma"])[present].mean()
+    nll = landmark_nll(points_of(answer) - batch["points"], answer["log_sigma"])[present].mean()
     kept = {key: value[present] for key, value in answer.items()}
     presence = functional.binary_cross_entropy_with_logits(answer["presence"], batch["present"])
     return {"nll": nll, "presence": 0.3 * presence, **head_losses(kept, {key: value[present] for key, value in batch.items()}, batch["points"][present])}
@@ -83,10 +112,10 @@ def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     """The paper's: landmarks compared in the photo, through theta; errors in units of I', where sigma lives."""
     answer = network(batch["face"], batch["uv"], batch["style"])
     scale = torch.linalg.det(answer["theta"][:, :, :2]).abs().sqrt().detach().clamp(min=0.02)
-    error = (to_photo(answer["theta"], points_of(answer, batch)) - batch["points"]) / scale[:, None, None]
+    error = (to_photo(answer["theta"], points_of(answer)) - batch["points"]) / scale[:, None, None]
     held = (error.detach().norm(dim=2).mean(1) < 1.0)  # a face S lost teaches nothing through the crop
     lost = transformer_rescue(answer["theta"], batch, ~held)
-    nll = gaussian_nll(error[held], answer["log_sigma"][held]).mean()
+    nll = landmark_nll(error[held], answer["log_sigma"][held]).mean()
     kept = {key: value[held] for key, value in answer.items()}
     target = torch.linalg.solve(answer["theta"][:, :, :2], (batch["points"] - answer["theta"][:, None, :, 2]).transpose(1, 2)).transpose(1, 2)
     heads = head_losses(kept, {key: value[held] for key, value in batch.items()}, target.detach()[held])
