@@ -1,4 +1,4 @@
-"""The render dataset's labels agree with its pixels. Needs MFF_ICT, the path of ict_face_model.npz."""
+"""The render dataset's labels agree with its pixels. Needs MFF_DATA, the folder with ict-facekit."""
 import os
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("moderngl")
-ICT = os.environ.get("MFF_ICT")
-pytestmark = pytest.mark.skipif(not ICT, reason="set MFF_ICT to ict_face_model.npz")
+ICT = os.environ.get("MFF_DATA") and os.path.join(os.environ["MFF_DATA"], "ict-facekit", "ict_face_model.npz")
+pytestmark = pytest.mark.skipif(not ICT, reason="set MFF_DATA to the folder with ict-facekit")
 
 from training import render  # noqa: E402
 from training.canonical import Canonical, read_layout  # noqa: E402

