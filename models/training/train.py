@@ -31,15 +31,12 @@ TYPICAL_SIGMA = 0.02  # of I'
 log = logging.getLogger(__name__)
 
 
-def gaussian_nll(error: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
-    """-log N(error; 0, sigma^2 I) of 2D errors [..., 2], without its constant: [...]."""
-    return 0.5 * (error**2).sum(-1) * torch.exp(-2 * log_sigma) + 2 * log_sigma
-
-
 def landmark_nll(error: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
-    """The Gaussian NLL as it is trained: linear beyond OUTLIER sigmas (Huber 1964) and weighted by sigma (the beta-NLL
-    of Seitzer et al. 2022, beta = 1/2). As it stands, rare outliers and small sigmas own Adam's second moments,
-    and the steady gradients of shape would be drowned."""
+    """-log N(error; 0, sigma^2 I) of 2D errors [..., 2] without its constant, made steady: [...].
+
+    It grows linearly beyond OUTLIER sigmas (Huber 1964) and is weighted by sigma (the beta-NLL of Seitzer et al.
+    2022, beta = 1/2): plain, rare outliers and small sigmas own Adam's second moments.
+    """
     ratio = (error.square().sum(-1) + 1e-12).sqrt() * torch.exp(-log_sigma)
     energy = torch.where(ratio < OUTLIER, 0.5 * ratio**2, OUTLIER * (ratio - 0.5 * OUTLIER))
     return (energy + 2 * log_sigma) * (log_sigma.detach().exp() / TYPICAL_SIGMA)

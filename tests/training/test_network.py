@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 import torch
 
-from training.data import Source, compose, pose_in_crop
+from training.data import Source, compose, pose_in_crop, similarities
 from training.crops import apply, invert
 from training.export import export
 from training.network import InfiniteLandmarks, crop, project, rotation_matrix, to_photo
-from training.train import gaussian_nll
+from training.train import align, landmark_nll
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +56,43 @@ def test_cropping_and_undoing_theta_agree():
 def test_the_landmark_loss_teaches_the_transformer(compact):
     network = InfiniteLandmarks("compact")
     answer = network(torch.rand(2, 3, 320, 320), torch.rand(2, 7, 2), torch.eye(2))
-    gaussian_nll(answer["photo_points"], answer["log_sigma"]).mean().backward()
+    landmark_nll(answer["photo_points"], answer["log_sigma"]).mean().backward()
     assert network.transformer.numbers[-1].bias.grad.abs().sum() > 0
     assert network.transformer.attention.weight.grad.abs().sum() > 0
 
 
-def test_nll_is_least_where_sigma_is_the_error():
+def test_sigma_rests_where_it_is_the_error():
     error = torch.tensor([0.03, 0.04])  # |e| = 0.05; for a 2D Gaussian sigma^2 = |e|^2 / 2
-    sigmas = torch.logspace(-3, 0, 400)
-    best = sigmas[gaussian_nll(error.expand(400, 2), sigmas.log()).argmin()]
-    assert best.item() == pytest.approx(0.05 / 2**0.5, rel=0.02)
+    log_sigma = torch.log(torch.tensor([0.5, 1.0, 2.0]) * 0.05 / 2**0.5).requires_grad_()
+    landmark_nll(error.expand(3, 2), log_sigma).sum().backward()
+    low, rest, high = log_sigma.grad.tolist()
+    assert low < 0 < high and abs(rest) < 1e-4
+
+
+def test_outliers_pull_no_harder_than_the_limit():
+    error = torch.tensor([[0.05, 0.0], [5.0, 0.0]], requires_grad=True)
+    landmark_nll(error, torch.full((2,), -4.0)).sum().backward()
+    near, far = error.grad[:, 0].tolist()
+    assert far == pytest.approx(near, rel=1e-4)  # both beyond two sigmas
+
+
+def test_aligning_takes_away_a_similarity_and_nothing_else():
+    points = torch.randn(3, 20, 2)
+    cosine, sine = 1.3 * np.cos(0.4), 1.3 * np.sin(0.4)
+    moved = points @ torch.tensor([[cosine, sine], [-sine, cosine]], dtype=torch.float32) + 0.5
+    assert torch.allclose(align(points, moved), moved, atol=1e-5)
+    stretched = points * torch.tensor([1.5, 1.0])
+    assert (align(points, stretched) - stretched).abs().max() > 0.05
+
+
+def test_heads_are_brought_to_the_mean_one_by_a_similarity():
+    random = np.random.default_rng(1)
+    target = random.normal(size=(30, 3))
+    turn, _ = np.linalg.qr(random.normal(size=(3, 3)))
+    turn *= np.sign(np.linalg.det(turn))
+    source = (0.7 * target @ turn.T + [0.1, 0.2, 0.3])[None]
+    scale, rotation, shift = similarities(source, target)
+    assert np.allclose(scale[0] * source[0] @ rotation[0].T + shift[0], target, atol=1e-9)
 
 
 @pytest.mark.parametrize("angle", (-0.6, 0.0, 0.4))
@@ -103,7 +130,7 @@ def test_preset_runs_forward_backward_and_exports(preset, tmp_path):
     network = InfiniteLandmarks(preset)
     answer = network(torch.rand(1, 3, 256, 256), torch.rand(1, 9, 2), torch.eye(2)[:1])
     assert answer["photo_points"].shape == (1, 9, 2) and answer["position"].shape == (1, 9, 3)
-    gaussian_nll(answer["photo_points"], answer["log_sigma"]).mean().backward()
+    landmark_nll(answer["photo_points"], answer["log_sigma"]).mean().backward()
     assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
     export(network.eval(), tmp_path, {"name": preset, "version": "0", "presenceThreshold": 0.5, "metrics": {}})
     assert {f.name for f in tmp_path.iterdir()} >= {"spatial_transformer.onnx", "face_encoder.onnx", "landmark_predictor.onnx", "model.json"}
