@@ -23,23 +23,22 @@ DISTANCE_M = 0.66
 VIEWS = {"front": (0, 0), "left": (38, 2), "right": (-38, 2), "above": (6, 24)}  # yaw, pitch in degrees
 SEED = 15
 TEXTURE_SIZE = 1024
-EXPRESSION = {"mouthSmile_L": 0.6, "mouthSmile_R": 0.6, "jawOpen": 0.12, "cheekSquint_L": 0.3, "cheekSquint_R": 0.3}
 LIGHTS = (((0.6, 0.7, 0.9), 0.62), ((-0.9, 0.2, 0.6), 0.22), ((0, -0.3, 1), 0.12))  # direction in head space, power
 BACKDROP = np.array([0.46, 0.47, 0.48]) * 255
 
 
 def paint(canonical: Canonical, random: np.random.Generator) -> np.ndarray:
-    """A painted skin with eyes and teeth on the caps, uint8 [1024, 1024, 3] RGB."""
+    """A painted skin with eyes on the caps, uint8 [1024, 1024, 3] RGB."""
     size, four = TEXTURE_SIZE, TEXTURE_SIZE * 4  # drawn large, for soft edges
     atlas = cv2.resize(paint_skin(canonical.ict, canonical.uv, random).atlas, (four, four), interpolation=cv2.INTER_CUBIC)
     rims = {name: np.round(texel_points(canonical.uv[loop], four)).astype(np.int32) for name, loop in canonical.surface.rims.items()}
-    cv2.fillPoly(atlas, [rims["mouth"]], (214, 205, 190))
+    cv2.fillPoly(atlas, [rims["mouth"]], (120, 96, 88))
     for name in ("left_eye", "right_eye"):
-        cv2.fillPoly(atlas, [rims[name]], (226, 221, 216))
+        cv2.fillPoly(atlas, [rims[name]], (198, 188, 180))
         centre = np.round(rims[name].mean(0)).astype(int).tolist()
         for radius, colour in ((0.029, (52, 40, 30)), (0.026, (112, 84, 52)), (0.012, (14, 12, 12))):
             cv2.circle(atlas, centre, round(radius * four), colour, -1)
-        cv2.circle(atlas, [centre[0] - four // 100, centre[1] - four // 90], four // 250, (250, 250, 250), -1)
+        cv2.circle(atlas, [centre[0] - four // 100, centre[1] - four // 90], four // 250, (235, 235, 235), -1)
     return cv2.resize(atlas, (size, size), interpolation=cv2.INTER_AREA)
 
 
@@ -71,9 +70,8 @@ def run(arguments) -> None:
     random = np.random.default_rng(SEED)
     renderer = Renderer(canonical)
     head = HeadSampler(canonical.ict).sample(random)
-    expression = np.zeros(len(canonical.ict.expression_names))
-    expression[[canonical.ict.expression_names.index(name) for name in EXPRESSION]] = list(EXPRESSION.values())
-    head = replace(head, identity=random.normal(0, 0.8, 100), expression=expression)
+    # Neutral, as studios take the first capture of a subject.
+    head = replace(head, identity=random.normal(0, 0.8, 100), expression=np.zeros(len(canonical.ict.expression_names)))
     mesh = topology.mid(canonical)
     vertices = canonical.surface.vertices(renderer.vertices(head.identity[None], head.expression[None]))
     positions = canonical.points(vertices, *canonical.locate(mesh.uv))[0]
