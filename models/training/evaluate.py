@@ -17,6 +17,7 @@ from .network import SENSOR_MM, STYLES
 
 PICTURE_SIZE = 448  # more than the longest side of any portrait
 BATCH = 32
+LOOKS = 2  # of S, as the server does it
 FACE_RENDERS = 1200  # queries of the spread pool used for dense 3D
 YAW_BANDS = ((0, 30), (30, 60), (60, 90))
 INNER_OUTER_EYES = (36 - 17, 45 - 17)  # among the 51
@@ -38,7 +39,7 @@ def answers(network, images, uv: np.ndarray, style: str) -> dict:
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
             batch = squares(images[start : start + BATCH])
-            answer = network(batch, query.expand(len(batch), -1, -1), code.expand(len(batch), -1))
+            answer = network(batch, query.expand(len(batch), -1, -1), code.expand(len(batch), -1), LOOKS)
             found.append({key: value.numpy() for key, value in answer.items()})
     return {key: np.concatenate([part[key] for part in found]) for key in found[0]}
 

@@ -19,6 +19,7 @@ from .facemesh import STAGES, TRUNK_CHANNELS, TRUNK_SIZE, PReLU, ResidualBlock, 
 
 STYLES = ("render", "photo")
 SMALL_SIZE = 256  # S sees the whole photo at this size
+SECOND_LOOK_ZOOM = 1.15
 SENSOR_MM = 36.0
 BASE_FOCAL_MM = 60.0
 BASE_DEPTH_M = 0.5  # at 60 mm a crop of +-1 then spans +-0.15 m
@@ -231,9 +232,18 @@ class InfiniteLandmarks(nn.Module):
         return {"position": position, "log_sigma": log_sigma[..., 0], "points": points, "rotation": rotation,
                 "translation": translation, "focal_mm": focal_mm, "presence": presence[:, 0]}
 
-    def forward(self, photo, query_uv, style):
-        """The paper's forward pass: photo [B, 3, H, H] to the dict of `read`, theta and `photo_points` [B, K, 2]."""
+    def find(self, photo, looks: int = 1):
+        """S's theta [B, 2, 3]. With two looks, the second is at the first one's crop, a little wider, as the server does it."""
         theta = self.transformer(shrink(photo))
+        for _ in range(looks - 1):
+            wide = torch.cat([theta[:, :, :2] * SECOND_LOOK_ZOOM, theta[:, :, 2:]], 2)
+            inner = self.transformer(crop(photo, wide, SMALL_SIZE))
+            theta = torch.cat([wide[:, :, :2] @ inner[:, :, :2], wide[:, :, :2] @ inner[:, :, 2:] + wide[:, :, 2:]], 2)
+        return theta
+
+    def forward(self, photo, query_uv, style, looks: int = 1):
+        """The paper's forward pass: photo [B, 3, H, H] to the dict of `read`, theta and `photo_points` [B, K, 2]."""
+        theta = self.find(photo, looks)
         result = self.read(crop(photo, theta, self.preset.face_size), query_uv, style)
         return {**result, "theta": theta, "photo_points": to_photo(theta, result["points"])}
 

@@ -10,6 +10,17 @@ namespace MeshFromFaces.Core.Tests;
 public sealed class GeometryTests(ITestOutputHelper output)
 {
     [Fact]
+    public void Thetas_compose_as_their_maps_do()
+    {
+        Theta outer = new(0.5f, -0.1f, 0.2f, 0.1f, 0.6f, -0.3f), inner = new(0.9f, 0.2f, -0.1f, -0.3f, 0.8f, 0.4f);
+        static Vector2 Map(Theta t, Vector2 p) => new((t.Xx * p.X) + (t.Xy * p.Y) + t.X0, (t.Yx * p.X) + (t.Yy * p.Y) + t.Y0);
+        var point = new Vector2(0.3f, -0.7f);
+        Assert.True(Vector2.Distance(Map(outer, Map(inner, point)), Map(outer.After(inner), point)) < 1e-6f);
+        Assert.Equal(Map(outer, Vector2.Zero), Map(outer.Zoom(1.5f), Vector2.Zero));
+        Assert.Equal(1.5f * outer.Scale, outer.Zoom(1.5f).Scale, 1e-6f);
+    }
+
+    [Fact]
     public void A_rotation_is_made_of_any_two_columns()
     {
         var random = new Random(6);

@@ -17,6 +17,14 @@ public readonly record struct Theta(float Xx, float Xy, float X0, float Yx, floa
     /// <summary>sqrt |det|: how much larger a length is in the photo's square than in the face image.</summary>
     public float Scale => MathF.Sqrt(MathF.Abs((Xx * Yy) - (Xy * Yx)));
 
+    /// <summary>The same crop, its sides this many times as long.</summary>
+    public Theta Zoom(float factor) => this with { Xx = Xx * factor, Xy = Xy * factor, Yx = Yx * factor, Yy = Yy * factor };
+
+    /// <summary>First <paramref name="inner"/>, then this.</summary>
+    public Theta After(Theta inner) => new(
+        (Xx * inner.Xx) + (Xy * inner.Yx), (Xx * inner.Xy) + (Xy * inner.Yy), (Xx * inner.X0) + (Xy * inner.Y0) + X0,
+        (Yx * inner.Xx) + (Yy * inner.Yx), (Yx * inner.Xy) + (Yy * inner.Yy), (Yx * inner.X0) + (Yy * inner.Y0) + Y0);
+
     /// <summary>Row-major 2x3.</summary>
     public float[] ToArray() => [Xx, Xy, X0, Yx, Yy, Y0];
 }

@@ -16,6 +16,9 @@ internal sealed class FaceModel : IDisposable
     // Views a run of the encoder: enough to fill the cores, few enough to keep its memory small.
     private const int Batch = 8;
 
+    // Of the first look's crop: what the second look sees. As in the training package's InfiniteLandmarks.find.
+    private const float SecondLookZoom = 1.15f;
+
     private static readonly Lock Starting = new();
     private static bool _threadsAreShared;
 
@@ -42,15 +45,25 @@ internal sealed class FaceModel : IDisposable
     /// <summary>"CUDA" or "CPU", with the reason if CUDA was there and could not be used.</summary>
     public string Device { get; }
 
-    /// <summary>Where the face is: face image to photo.</summary>
+    /// <summary>
+    /// Where the face is: face image to photo. The transformer looks twice, at the whole photo and then at what it chose
+    /// there, a little wider: on validation portraits that takes a tenth off the landmarks' mean error.
+    /// </summary>
     public Theta FindFace(Photo photo)
     {
         const int Size = GraphContract.ImageSize;
         var image = new float[3 * Size * Size];
         Resampler.Square(photo, Size, image);
-        using var input = Tensor(image, 1, 3, Size, Size);
+        var first = Transform(image, photo.Name).Zoom(SecondLookZoom);
+        Resampler.Crop(photo, CropToPhoto(photo, first, Size), Size, image, 0);
+        return first.After(Transform(image, photo.Name));
+    }
+
+    private Theta Transform(float[] image, string name)
+    {
+        using var input = Tensor(image, 1, 3, GraphContract.ImageSize, GraphContract.ImageSize);
         using var outputs = _transformer.Run(_run, [GraphContract.Image], [input], [GraphContract.Theta]);
-        var theta = Read(outputs[0], photo.Name, GraphContract.Theta, 6);
+        var theta = Read(outputs[0], name, GraphContract.Theta, 6);
         return new Theta(theta[0], theta[1], theta[2], theta[3], theta[4], theta[5]);
     }
 
