@@ -35,7 +35,9 @@ internal static class Executable
         return await FinishAsync(process);
     }
 
-    public static Process Start(IEnumerable<string> arguments, string folder = "") => Process.Start(new ProcessStartInfo(File, arguments)
+    public static Process Start(IEnumerable<string> arguments, string folder = "") => Process.Start(new ProcessStartInfo(
+        // A test run in the background inherits an ignored SIGINT, and would hand it on; a user's shell does not.
+        OperatingSystem.IsLinux() ? "env" : File, OperatingSystem.IsLinux() ? ["--default-signal=INT", File, .. arguments] : arguments)
     {
         WorkingDirectory = folder,
         RedirectStandardInput = true,
