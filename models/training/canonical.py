@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from .chart import make_chart
 from .ict import IctModel
-from .surface import PARTS, Surface
+from .surface import Surface
 
 MAP_SIZE = 512  # texels a side of the position map
 LAYOUTS = Path(__file__).parents[1] / "canonical" / "layouts"

@@ -9,7 +9,7 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg
 
 from .ict import IctModel
-from .surface import SKIN_VERTICES, Surface
+from .surface import Surface
 
 MARGIN = 0.012  # of the atlas, left free around the chart for dilation
 SQUARENESS = 5.0  # exponent of the superellipse outline: 2 is a circle

@@ -59,7 +59,6 @@ class Photos:
             chosen = (names % VALIDATION_EVERY == 0) == validation
             self.names = names[chosen]
             landmarks = archive["landmarks"][chosen, :, :2]
-            self.spread = archive["std"][chosen].mean(1) / archive["interocular"][chosen]
         corners, weights = inner_weights()
         inner = np.einsum("nkcx,kc->nkx", landmarks[:, corners], weights)
         self.points = np.concatenate([landmarks, inner], 1).astype(np.float32)

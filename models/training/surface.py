@@ -4,12 +4,9 @@ The caps are our own ruled patches between the upper and lower rim of each openi
 function of ICT vertices, so every ICT identity and expression gives an exact 3D point for every uv.
 """
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sparse
-import scipy.sparse.linalg
 from scipy.spatial import Delaunay, cKDTree
 
 from .ict import FACE_VERTICES, IctModel, SCLERA

@@ -2,7 +2,7 @@
 
   transformer  S alone, warm-started on the labelled crop
   landmarks    F, D, Q and P on jittered crops, from FaceMesh's trunk
-  joint        all of it end to end on whole pictures, S by the landmark loss alone
+  joint        all of it end to end on whole pictures: S by the landmark loss, but for faces it lost
 """
 import argparse
 import json
@@ -24,7 +24,7 @@ from .network import SMALL_SIZE, InfiniteLandmarks, project, shrink, to_photo
 STAGES = ("transformer", "landmarks", "joint")
 AVERAGE = 0.999  # of the weights' exponential moving average, which is what is evaluated and shipped
 WARM_UP = 300  # steps
-CLIP = 1.0
+CLIP = {"transformer": 1.0, "landmarks": 20.0, "joint": 20.0}  # of the gradient's norm
 OUTLIER = 2.0  # sigmas
 TYPICAL_SIGMA = 0.02  # of I'
 
@@ -106,7 +106,10 @@ def landmarks_loss(network: InfiniteLandmarks, batch: dict) -> dict:
 
 
 def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
-    """The paper's: landmarks compared in the photo, through theta; errors in units of I', where sigma lives."""
+    """Landmarks compared in the photo, through theta, as in the paper; errors in units of I', where sigma lives.
+
+    A face that S lost is pulled back to the labelled crop instead, and counts as absent for F, which does not see it.
+    """
     answer = network(batch["face"], batch["uv"], batch["style"])
     scale = torch.linalg.det(answer["theta"][:, :, :2]).abs().sqrt().detach().clamp(min=0.02)
     error = (to_photo(answer["theta"], points_of(answer)) - batch["points"]) / scale[:, None, None]
@@ -120,7 +123,8 @@ def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     return {"nll": nll, "lost": lost, "presence": 0.1 * presence, **heads}
 
 
-def transformer_rescue(theta, batch, lost):
+def transformer_rescue(theta: torch.Tensor, batch: dict, lost: torch.Tensor) -> torch.Tensor:
+    """transformer_loss of the `lost` [B] alone."""
     if not lost.any():
         return theta.sum() * 0
     side = torch.linalg.norm(batch["theta"][:, :, 0], dim=1)
@@ -199,7 +203,7 @@ def train(arguments: argparse.Namespace) -> None:
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         trained = [p for group in groups for p in group["params"]]
-        norm = torch.nn.utils.clip_grad_norm_(trained, CLIP * (20 if arguments.stage != "transformer" else 1))
+        norm = torch.nn.utils.clip_grad_norm_(trained, CLIP[arguments.stage])
         if torch.isfinite(norm):
             for group in optimiser.param_groups:
                 group["lr"] = group["peak"] * rate_factor(step, arguments.steps)
