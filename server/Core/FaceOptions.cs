@@ -21,7 +21,10 @@ public sealed record FaceOptions
     /// <summary>A name in <see cref="FacePipeline.Layouts"/>; <c>dense</c> is the topology's own vertices.</summary>
     public string Layout { get; init; } = "ibug68";
 
-    /// <summary>A name in <see cref="ModelCard.Styles"/>; null takes the model's default.</summary>
+    /// <summary>
+    /// A name in <see cref="ModelCard.Styles"/>; a blend, <c>render:0.3,photo:0.7</c>, of any weights from 0 up;
+    /// <c>none</c> for the canonical points themselves; null takes the model's default.
+    /// </summary>
     public string? Style { get; init; }
 
     /// <summary>Leave out a photo that cannot be used instead of failing; the job still fails when none is left.</summary>

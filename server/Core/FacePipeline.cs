@@ -24,9 +24,6 @@ public sealed class FacePipeline : IDisposable
     // Nearer than this the projection is meaningless.
     private const float NearestDepth = 0.02f; // m
 
-    // A grid of under a centimetre on the face: a sixth of the queries, and what hides a landmark is larger.
-    private const int SketchCells = 32;
-
     private readonly FaceModel _model;
     private readonly Dictionary<string, Topology> _topologies;
     private readonly Dictionary<string, Layout> _layouts;
@@ -74,7 +71,7 @@ public sealed class FacePipeline : IDisposable
         }
         RequireKnown("topology", options.Topology, Topologies);
         RequireKnown("layout", options.Layout, Layouts);
-        RequireKnown("style", options.Style ?? Model.DefaultStyle, Model.Styles);
+        StyleWeights.Parse(options.Style, Model);
     }
 
     /// <summary>The landmarks of each photo, in the order given.</summary>
@@ -202,13 +199,14 @@ public sealed class FacePipeline : IDisposable
     {
         bool dense = layout.Queries == topology.Vertices;
         Uv[] queries = dense ? [.. topology.Vertices] : [.. topology.Vertices, .. layout.Queries];
+        float[] style = StyleWeights.Parse(options.Style, Model);
         int vertices = topology.Vertices.Length;
         var fits = new FittedView?[faces.Count];
         capture.ForEach(faces.Count, 1, i => faces[i].View.Photo.Name, i =>
         {
             var (view, theta, encoding) = faces[i];
             var camera = new PhotoCamera(encoding.Pose, theta, view.Photo.Width, view.Photo.Height);
-            var answers = _model.Predict(encoding, queries, options.Style ?? Model.DefaultStyle, view.Photo.Name);
+            var answers = _model.Predict(encoding, queries, style, view.Photo.Name);
             RequireInFront(camera, answers.Head, view.Photo.Name);
             var landmarks = dense ? answers : new Answers(answers.Head[vertices..], answers.Sigma[vertices..]);
             fits[i] = new FittedView(view, encoding.Presence, camera, new Mesh(topology, answers.Head[..vertices]), answers.Sigma[..vertices], landmarks);

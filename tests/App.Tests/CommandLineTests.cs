@@ -55,6 +55,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("nosuch", "--topology")]
     [InlineData("nosuch", "--layout")]
     [InlineData("nosuch", "--style")]
+    [InlineData("photo:1,nosuch:1", "--style")]
     [InlineData("1000", "--texture-size")]
     public async Task An_option_the_model_does_not_know_is_exit_code_2_and_names_it(string value, string option)
     {

@@ -10,7 +10,7 @@ public sealed class JobTests(TestServer server) : IClassFixture<TestServer>
     [Fact]
     public async Task A_photo_becomes_files_that_can_be_fetched()
     {
-        using var accepted = await server.PostPortraitAsync("""{"textureSize": 512}""");
+        using var accepted = await server.PostPortraitAsync("""{"textureSize": 512, "style": "render:0.3,photo:0.7"}""");
         var posted = await accepted.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal($"/v1/jobs/{posted.GetProperty("id").GetString()}", accepted.Headers.Location?.OriginalString);
 

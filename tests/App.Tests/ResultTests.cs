@@ -111,6 +111,17 @@ public sealed class ResultTests : IDisposable
         Assert.InRange(document.RootElement[0].GetProperty("landmarks").GetArrayLength(), 5_000, 8_000);
     }
 
+    [Theory]
+    [InlineData("render:0.3,photo:0.7")]
+    [InlineData("none")]
+    public async Task A_style_of_the_users_choice_moves_the_landmarks(string style)
+    {
+        var standard = await Executable.RunAsync("landmarks", Repository.Portrait, "--quiet");
+        var styled = await Executable.RunAsync("landmarks", Repository.Portrait, "--quiet", "--style", style);
+        Assert.True(styled.ExitCode == 0, styled.Error);
+        Assert.NotEqual(standard.Output, styled.Output);
+    }
+
     [Fact]
     public async Task A_topology_of_the_users_own_gives_the_mesh_its_vertices()
     {

@@ -35,7 +35,7 @@ public class Landmarks
     {
         var theta = _model.FindFace(_photo);
         var encoding = _model.Encode([_photo], [theta])[0];
-        return _model.Predict(encoding, queries, _model.Card.DefaultStyle, _photo.Name);
+        return _model.Predict(encoding, queries, StyleWeights.Parse(null, _model.Card), _photo.Name);
     }
 }
 

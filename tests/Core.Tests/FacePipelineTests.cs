@@ -96,6 +96,21 @@ public sealed class FacePipelineTests
         Assert.Equal(17 * 17, pipeline.Landmarks([Photo(4)], Small with { Layout = "dense" }).Single().Landmarks.Count);
     }
 
+    [Theory]
+    [InlineData("render:0.3,photo:0.7", 0.7)]
+    [InlineData("photo:7, render:3", 0.7)]
+    [InlineData("photo:2", 1)]
+    [InlineData("photo:0,render:1", 0)]
+    [InlineData("none", 0)]
+    public void A_blend_of_styles_lies_between_them_in_proportion(string style, double photoShare)
+    {
+        using var model = new KnownModel();
+        using var pipeline = model.Load();
+        IReadOnlyList<float> Point(string style) => pipeline.Landmarks([Photo(4)], Small with { Style = style }).Single().Landmarks[0].Position;
+        double[] moved = [.. Point(style).Zip(Point("render")).Select(pair => Math.Round(pair.First - pair.Second, 6))];
+        Assert.Equal([0.001 * photoShare, 0.002 * photoShare, 0.003 * photoShare], moved);
+    }
+
     [Fact]
     public void No_photo_and_too_many_are_refused()
     {
@@ -158,7 +173,11 @@ public sealed class FacePipelineTests
         Refused(Small with { TextureSize = 16384 }, "16384", "8192");
         Refused(Small with { Topology = "../mid" }, "'../mid'", "mid");
         Refused(Small with { Layout = "wflw" }, "'wflw'", "dense or ibug68");
-        Refused(Small with { Style = "oil" }, "'oil'", "render or photo");
+        Refused(Small with { Style = "oil" }, "'oil'", "render or photo", "render:0.5,photo:0.5", "none");
+        foreach (string style in (string[])["", "render:1,oil:1", "render:-1,photo:2", "render,photo", "render:1,render:1", "photo:0", "photo:NaN", "photo:Infinity", "photo:1e999", "photo:1:1", "none:1"])
+        {
+            Refused(Small with { Style = style }, $"'{style}'", "render or photo");
+        }
         Refused(Small with { TopologyFile = "nowhere.obj" }, "'nowhere.obj' cannot be read");
     }
 

@@ -1,3 +1,4 @@
+using System.Numerics;
 using MeshFromFaces.Core.Imaging;
 using MeshFromFaces.Core.Tests.Support;
 using SharpGLTF.Schema2;
@@ -53,6 +54,21 @@ public sealed class ShippedModelTests(ITestOutputHelper output)
     }
 
     [TrainedModelFact]
+    public void Styles_place_points_differently_on_one_face_and_a_blend_between_them()
+    {
+        using var pipeline = FacePipeline.Load();
+        Vector2[] Points(string style) => [.. pipeline.Landmarks([Portrait()], new FaceOptions { Style = style }).Single().Landmarks.Select(mark => new Vector2(mark.X, mark.Y))];
+        var (render, photo, half, none) = (Points("render"), Points("photo"), Points("render:1,photo:1"), Points("none"));
+        float eyes = Vector2.Distance(photo[36], photo[45]);
+        double Apart(Vector2[] a, Vector2[] b) => 100 * a.Zip(b).Skip(17).Average(pair => Vector2.Distance(pair.First, pair.Second)) / eyes;
+        output.WriteLine($"photo-render {Apart(photo, render):F2} %, half-photo {Apart(half, photo):F2} %, half-render {Apart(half, render):F2} %, none-render {Apart(none, render):F2} % of the outer eyes' distance");
+        Assert.InRange(Apart(photo, render), 0.5, 5);
+        Assert.InRange(Apart(half, photo), 0.1, Apart(photo, render));
+        Assert.InRange(Apart(half, render), 0.1, Apart(photo, render));
+        Assert.InRange(Apart(none, render), 0, 0.2);
+    }
+
+    [TrainedModelFact]
     public void The_order_of_example_photos_changes_no_byte_of_mesh_and_texture()
     {
         using var pipeline = FacePipeline.Load();
@@ -66,6 +82,8 @@ public sealed class ShippedModelTests(ITestOutputHelper output)
             GltfValidator.AssertClean(given.Glb);
         }
     }
+
+    private static PhotoFile Portrait() => ExamplePhotos().Single(photo => photo.Name == "astronaut.png");
 
     private static PhotoFile[] ExamplePhotos()
     {

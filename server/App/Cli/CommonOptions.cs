@@ -44,7 +44,7 @@ internal static class CommonOptions
 
     public static readonly Option<string?> Style = new("--style")
     {
-        Description = "Where landmarks sit: the way of the data set with this name. [default: the model's own]",
+        Description = "Whose way of placing points to follow: a data set's name, a blend (render:0.3,photo:0.7), or 'none' for the canonical points themselves. [default: the model's own]",
         HelpName = "NAME",
     };
 

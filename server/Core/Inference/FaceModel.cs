@@ -92,15 +92,14 @@ internal sealed class FaceModel : IDisposable
     }
 
     /// <summary>Where each query lies on this face.</summary>
+    /// <param name="style">[S], the weights of the query deformer's codes.</param>
     /// <param name="name">The photo's, for messages.</param>
-    public Answers Predict(EncodedFace encoding, ReadOnlySpan<Uv> queries, string style, string name)
+    public Answers Predict(EncodedFace encoding, ReadOnlySpan<Uv> queries, float[] style, string name)
     {
         var uvs = MemoryMarshal.Cast<Uv, float>(queries).ToArray();
-        var weights = new float[Card.Styles.Count];
-        weights[Card.Styles.ToList().IndexOf(style)] = 1;
         using var features = Tensor(encoding.Features, 1, encoding.Features.Length);
         using var queryUv = Tensor(uvs, queries.Length, 2);
-        using var styles = Tensor(weights, 1, weights.Length);
+        using var styles = Tensor(style, 1, style.Length);
         using var outputs = _predictor.Run(_run, GraphContract.LandmarkPredictor.Inputs, [features, queryUv, styles], GraphContract.LandmarkPredictor.Outputs);
         var positions = Read(outputs[0], name, GraphContract.Position, queries.Length * 3);
         var logSigmas = Read(outputs[1], name, GraphContract.LogSigma, queries.Length);
