@@ -109,6 +109,34 @@ public sealed class BadRequestTests(TestServer server) : IClassFixture<TestServe
         }
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("Bearer")]
+    [InlineData("Bearer ")]
+    [InlineData("Bearer 0123456789abcdef")]
+    [InlineData("Basic {token}")]
+    [InlineData("{token}")]
+    [InlineData("Bearer {token}0")]
+    [InlineData("Bearer {token}, Bearer {token}")]
+    public async Task Without_the_token_nothing_but_health_is_answered(string? authorization)
+    {
+        foreach (var (method, path) in ((string, string)[])[("GET", "/v1/jobs"), ("POST", "/v1/jobs"), ("GET", "/v1/model"), ("GET", "/nowhere"), ("POST", "/health")])
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(server.Client.BaseAddress!, path));
+            if (authorization is not null)
+            {
+                request.Headers.TryAddWithoutValidation("Authorization", authorization.Replace("{token}", server.Settings.Token, StringComparison.Ordinal));
+            }
+            using var stranger = new HttpClient();
+            using var answer = await stranger.SendAsync(request);
+            Assert.Contains("Authorization: Bearer TOKEN", await TestServer.ProblemAsync(HttpStatusCode.Unauthorized, answer), StringComparison.Ordinal);
+            Assert.Equal("Bearer", answer.Headers.WwwAuthenticate.ToString());
+        }
+        using var open = new HttpClient { BaseAddress = server.Client.BaseAddress };
+        Assert.Equal(HttpStatusCode.OK, (await open.GetAsync("/health")).StatusCode);
+    }
+
     [Fact]
     public async Task The_servers_own_origin_and_localhost_are_served()
     {

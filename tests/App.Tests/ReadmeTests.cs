@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 
 namespace MeshFromFaces.App.Tests;
@@ -26,6 +27,36 @@ public sealed partial class ReadmeTests
     }
 
     [Fact]
+    public async Task Its_lines_for_the_server_post_a_photo_and_say_how_it_stands()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return; // The lines are for a Unix shell.
+        }
+        string readme = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md"));
+        string lines = string.Join('\n', ShellLine().Matches(readme).Select(match => match.Groups["line"].Value));
+        Assert.Contains("server.json", lines, StringComparison.Ordinal);
+        Assert.Contains("examples/photos/astronaut.png", lines, StringComparison.Ordinal);
+
+        // As at a user's, the server and the lines find each other in the home folder.
+        using var home = new TemporaryFolder();
+        using var server = await ServerProcess.StartAsync(home[".local/share/MeshFromFaces"]);
+        using var shell = Process.Start(new ProcessStartInfo("bash", ["-eu", "-c", lines])
+        {
+            WorkingDirectory = Repository.Root,
+            Environment = { ["HOME"] = home.Path },
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        var run = await Executable.FinishAsync(shell);
+
+        Assert.True(run.ExitCode == 0, run.Error);
+        Assert.Contains("\"state\":\"queued\"", run.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"status\":4", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Its_test_command_is_there_to_be_run()
     {
         Assert.Contains("tests/run", await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md")), StringComparison.Ordinal);
@@ -35,4 +66,8 @@ public sealed partial class ReadmeTests
     /// <summary>A line such as: dotnet run --project server/App -- mesh photo.jpg --output face.glb</summary>
     [GeneratedRegex(@"^\s*dotnet run .*server/App.* -- (?<arguments>[^\r\n]+)", RegexOptions.Multiline)]
     private static partial Regex RunCommand();
+
+    /// <summary>A line that reads the handshake or calls the server.</summary>
+    [GeneratedRegex(@"^    (?<line>(read|curl) [^\r\n]+)", RegexOptions.Multiline)]
+    private static partial Regex ShellLine();
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 using MeshFromFaces.Server.Api;
@@ -14,16 +15,15 @@ public sealed class TestServer : IAsyncLifetime
     private readonly TemporaryFolder _data = new();
     private readonly WebApplication _app;
 
-    public TestServer() : this(null)
+    public TestServer() : this(new ServerSettings())
     {
     }
 
-    internal TestServer(string? modelFolder)
+    internal TestServer(ServerSettings settings)
     {
-        Settings = new ServerSettings
+        Settings = settings with
         {
             DataFolder = _data.Path,
-            ModelFolder = modelFolder,
             Limits = new ServerLimits { FileBytes = 4 << 20, BodyBytes = 8 << 20, OptionsBytes = 1 << 10, QueuedJobs = 2 },
         };
         _app = ServerHost.Build(Settings);
@@ -33,10 +33,14 @@ public sealed class TestServer : IAsyncLifetime
 
     internal ServerSettings Settings { get; }
 
+    /// <summary>Cancelled when the server stops.</summary>
+    public CancellationToken Stopping => _app.Lifetime.ApplicationStopping;
+
     public async Task InitializeAsync()
     {
         await _app.StartAsync();
         Client = new HttpClient { BaseAddress = new Uri(_app.Urls.Single()), Timeout = Executable.Patience };
+        Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Settings.Token);
     }
 
     public async Task DisposeAsync()

@@ -8,27 +8,23 @@ namespace MeshFromFaces.Server.Api;
 /// <summary>GET /v1/model and GET /health</summary>
 internal static class ModelEndpoints
 {
+    public const string Health = "/health";
+
     public static void MapModel(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/v1/model", GetModelAsync);
-        routes.MapGet("/health", GetHealthAsync);
+        routes.MapGet(Health, GetHealth);
     }
 
     private static async Task<Ok<ModelRecord>> GetModelAsync(ModelHost model, CancellationToken cancellation) =>
         TypedResults.Ok(ModelRecord.Of(await model.ReadyAsync(cancellation)));
 
-    private static async Task<Ok<HealthRecord>> GetHealthAsync(ModelHost model, CancellationToken cancellation)
-    {
-        if (model.IsLoading)
-        {
-            throw new RequestException(StatusCodes.Status503ServiceUnavailable, "The model is being loaded.") { RetryAfter = TimeSpan.FromSeconds(1) };
-        }
-        await model.ReadyAsync(cancellation);
-        return TypedResults.Ok(new HealthRecord("ready", ServerVersion.Text));
-    }
+    private static Ok<HealthRecord> GetHealth(ModelHost model) => TypedResults.Ok(new HealthRecord(model.State, model.Fault, ServerVersion.Text));
 }
 
-internal sealed record HealthRecord(string Status, string Version);
+/// <summary>Whether jobs can run.</summary>
+/// <param name="Reason">Why they cannot, when the model is unusable.</param>
+internal sealed record HealthRecord(ModelState Status, string? Reason, string Version);
 
 /// <summary>What may be asked of this server, and with which model it answers.</summary>
 internal sealed record ModelRecord(

@@ -23,6 +23,10 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, IL
         {
             LogUnexpected(log, context.Request.Method, exception);
         }
+        if (status == StatusCodes.Status401Unauthorized)
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+        }
         if (exception is RequestException { RetryAfter: { } delay })
         {
             context.Response.Headers.RetryAfter = delay.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);

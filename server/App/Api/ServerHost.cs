@@ -45,12 +45,25 @@ internal static class ServerHost
             .AddSingleton<JobStore>()
             .AddSingleton<ModelHost>()
             .AddHostedService(services => services.GetRequiredService<ModelHost>())
-            .AddHostedService<JobWorker>();
+            .AddHostedService<JobWorker>()
+            .AddHostedService<HandshakeService>();
+        if (settings.IdleExit is { } after)
+        {
+            builder.Services
+                .AddSingleton(settings.Clock)
+                .AddSingleton(services => ActivatorUtilities.CreateInstance<IdleExit>(services, after))
+                .AddHostedService(services => services.GetRequiredService<IdleExit>());
+        }
 
         var app = builder.Build();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         app.Use(LoopbackGuard.InvokeAsync);
+        app.Use(new TokenGuard(settings).InvokeAsync);
+        if (app.Services.GetService<IdleExit>() is { } idle)
+        {
+            app.Use(idle.InvokeAsync);
+        }
         app.MapJobs();
         app.MapModel();
         return app;

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using MeshFromFaces.Core;
 using MeshFromFaces.Core.Imaging;
 
@@ -17,6 +18,15 @@ internal sealed record ServerSettings
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
     public ServerLimits Limits { get; init; } = new();
+
+    /// <summary>A new secret for each server; 64 hexadecimal digits.</summary>
+    public string Token { get; init; } = RandomNumberGenerator.GetHexString(64, lowercase: true);
+
+    /// <summary>Stop when nobody has used the server for so long; null never does.</summary>
+    public TimeSpan? IdleExit { get; init; }
+
+    /// <summary>By which <see cref="IdleExit"/> is measured.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     public static string DefaultDataFolder => Path.Combine(
         Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify),

@@ -1,11 +1,13 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 using System.Net.Sockets;
 using MeshFromFaces.Server.Api;
 using MeshFromFaces.Server.Jobs;
 
 namespace MeshFromFaces.Server.Cli;
 
-/// <summary><c>serve [--port N] [--data FOLDER]</c></summary>
+/// <summary><c>serve [--port N] [--data FOLDER] [--idle-exit MINUTES]</c></summary>
 internal static class ServeCommand
 {
     private static readonly Option<int> Port = CommonOptions.WholeNumber("--port", 0, 65535, 0,
@@ -13,9 +15,16 @@ internal static class ServeCommand
 
     private static readonly Option<string> Data = new("--data")
     {
-        Description = "Folder for the jobs and their results.",
+        Description = "Folder for the jobs and their results, and for server.json: the address and the token that clients need.",
         HelpName = "FOLDER",
         DefaultValueFactory = _ => ServerSettings.DefaultDataFolder,
+    };
+
+    private static readonly Option<TimeSpan?> IdleExit = new("--idle-exit")
+    {
+        Description = "Stop when nobody has called and no job has waited or run for so many minutes. [default: never]",
+        HelpName = "MINUTES",
+        CustomParser = ParseMinutes,
     };
 
     public static Command Create()
@@ -27,7 +36,7 @@ internal static class ServeCommand
               mesh-from-faces serve --port 8731
             """)
         {
-            Port, Data, CommonOptions.Model,
+            Port, Data, IdleExit, CommonOptions.Model,
         };
         command.SetAction(RunAsync);
         return command;
@@ -40,10 +49,11 @@ internal static class ServeCommand
             Port = parsed.GetRequiredValue(Port),
             DataFolder = parsed.GetRequiredValue(Data),
             ModelFolder = parsed.GetValue(CommonOptions.Model),
+            IdleExit = parsed.GetValue(IdleExit),
             LogLevel = parsed.GetValue(CommonOptions.Quiet) ? LogLevel.Warning
                 : parsed.GetValue(CommonOptions.Verbose) ? LogLevel.Debug : LogLevel.Information,
         };
-        CreateDataFolder(settings.DataFolder);
+        using var held = HoldDataFolder(settings.DataFolder);
         await using var app = ServerHost.Build(settings);
         try
         {
@@ -59,15 +69,31 @@ internal static class ServeCommand
         return ExitCode.Success;
     }
 
-    private static void CreateDataFolder(string folder)
+    private static DataLock HoldDataFolder(string folder)
     {
+        DataLock? held;
         try
         {
             PrivateFolder.Create(folder);
+            held = DataLock.TryTake(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new CommandException(ExitCode.Failed, $"--data '{folder}' cannot be used as a folder ({e.Message.TrimEnd('.')}). Choose another.");
         }
+        return held ?? throw new CommandException(ExitCode.Failed, Handshake.Read(folder) is { } holder
+            ? $"The data folder '{folder}' is held by process {holder.Pid}, which serves {holder.Url}. Use that server, or choose another folder with --data."
+            : $"The data folder '{folder}' is held by another server that is just starting or stopping. Try again, or choose another folder with --data.");
+    }
+
+    private static TimeSpan? ParseMinutes(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double minutes) && minutes is > 0 and <= 1e6)
+        {
+            return TimeSpan.FromMinutes(minutes);
+        }
+        result.AddError($"--idle-exit takes a number of minutes above 0, such as 10 or 0.5, not '{text}'.");
+        return null;
     }
 }

@@ -3,6 +3,8 @@ using MeshFromFaces.Server.Api;
 
 namespace MeshFromFaces.Server.Jobs;
 
+internal enum ModelState { Loading, Ready, Unusable }
+
 /// <summary>Loads the model once, in the background, from the moment the server starts.</summary>
 internal sealed partial class ModelHost : IHostedService, IDisposable
 {
@@ -16,7 +18,15 @@ internal sealed partial class ModelHost : IHostedService, IDisposable
         _loading = new(() => Task.Run(Load));
     }
 
-    public bool IsLoading => !_loading.Value.IsCompleted;
+    public ModelState State => _loading.Value switch
+    {
+        { IsCompletedSuccessfully: true } => ModelState.Ready,
+        { IsCompleted: true } => ModelState.Unusable,
+        _ => ModelState.Loading,
+    };
+
+    /// <summary>Why the model is unusable, in words for the user; null while it is not.</summary>
+    public string? Fault => _loading.Value.Exception?.InnerException?.Message;
 
     /// <exception cref="RequestException">503: the model cannot be loaded; the message says why.</exception>
     public Task<FacePipeline> ReadyAsync(CancellationToken cancellation) => _loading.Value.WaitAsync(cancellation);
