@@ -43,6 +43,9 @@ public sealed class FacePipeline : IDisposable
     public IReadOnlyList<string> Layouts { get; }
     public IReadOnlyList<string> Topologies { get; }
 
+    /// <summary>The queries of one of <see cref="Layouts"/>; null for an unknown name, and for <c>dense</c>, which has none of its own.</summary>
+    public Layout? FindLayout(string name) => _layouts.GetValueOrDefault(name);
+
     /// <summary>Where inference runs, for the log: "CUDA", or "CPU" (with the reason, if CUDA was there but failed).</summary>
     public string Device => _model.Device;
 
@@ -257,7 +260,7 @@ public sealed class FacePipeline : IDisposable
             () => glb = GlbWriter.Write(
                 mesh,
                 PictureEncoder.Jpeg(atlas.Rgb(), atlas.Size, atlas.Size),
-                [.. fits.OrderBy(fit => fit.View.Index).Select(fit => new GlbView(fit.View.Photo.Name, fit.Camera))],
+                [.. fits.OrderBy(fit => fit.View.Index).Select(fit => new GlbView(fit.View.Photo.Name, fit.Camera, fit.View.Photo.Orientation))],
                 $"MeshFromFaces {Version}",
                 Extras(options)));
         return (glb, texture);

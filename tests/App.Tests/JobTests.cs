@@ -142,5 +142,13 @@ public sealed class JobTests(TestServer server) : IClassFixture<TestServer>
         // The answer above had waited for the model.
         var health = await server.Client.GetFromJsonAsync<JsonElement>("/health");
         Assert.Equal("ready", health.GetProperty("status").GetString());
+
+        var layout = await server.Client.GetFromJsonAsync<JsonElement>("/v1/layouts/ibug68");
+        Assert.Equal("ibug68", layout.GetProperty("name").GetString());
+        Assert.Equal(68, layout.GetProperty("uv").GetArrayLength());
+        Assert.All(layout.GetProperty("uv").EnumerateArray(), uv => Assert.InRange(uv[0].GetDouble(), 0, 1));
+        using var dense = await server.Client.GetAsync("/v1/layouts/dense");
+        Assert.Equal(HttpStatusCode.NotFound, dense.StatusCode);
+        Assert.Contains("every vertex", await dense.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 }

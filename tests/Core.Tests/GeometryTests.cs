@@ -158,9 +158,48 @@ public sealed class GeometryTests(ITestOutputHelper output)
         obj = obj.Replace("f 1//", "f 1/2 2/3 3/4", StringComparison.Ordinal);
         var topology = TopologyReader.Read("a", obj);
         Assert.Equal([new Uv(0, 0), new Uv(1, 0), new Uv(1, 1), new Uv(0, 1)], topology.Vertices.ToArray());
-        Assert.Equal([0, 2, 3, 0, 1, 2, 0, 1, 2], topology.Triangles.ToArray());
+        // A fan each, wound alike; the second begins elsewhere than the first.
+        Assert.Equal([0, 1, 2, 0, 2, 3, 1, 2, 0], topology.Triangles.ToArray());
         Assert.Equal([new TopologyGroup("head", 0, 2), new TopologyGroup("eye", 2, 1)], topology.Groups.ToArray());
         Assert.Equal(5, topology.Edges.Length); // Four sides, and the second group's own diagonal.
+    }
+
+    [Fact]
+    public void The_polygons_of_an_obj_can_be_read_off_its_triangles()
+    {
+        var mid = KnownFace.Canonical.Topology;
+        var quads = Polygons(mid);
+        Assert.Equal(5440, quads.Count);
+        Assert.All(quads, quad => Assert.Equal(4, quad.Length));
+        var sides = quads.SelectMany(quad => quad.Zip([.. quad[1..], quad[0]], (from, to) => (Math.Min(from, to), Math.Max(from, to)))).ToHashSet();
+        Assert.Equal(mid.Edges.ToHashSet(), sides);
+
+        // Three that begin at one corner, of which the middle one can be a fan from there alone; a polygon that no fan covers.
+        const string Shared = "vt 0 0\nvt 1 0\nvt 0.2 0.2\nvt 0 1\nvt 0 0.5\nf 1/1 2/2 3/3\nf 1/1 2/2 3/3 4/4\nf 1/1 2/2 3/3\n";
+        Assert.Equal(["0 1 2", "0 1 2 3", "0 1 2"], Polygons(TopologyReader.Read("a", Shared)).Select(Sorted));
+        const string Dented = "vt 0 0\nvt 0.5 0.1\nvt 1 0\nvt 0.9 0.5\nvt 1 1\nvt 0.5 0.9\nvt 0 1\nvt 0.1 0.5\nf 1/1 2/2 3/3 4/4 5/5 6/6 7/7 8/8\n";
+        Assert.Equal(6, Polygons(TopologyReader.Read("a", Dented)).Count);
+
+        static string Sorted(int[] polygon) => string.Join(' ', polygon.Order());
+    }
+
+    // As Topology.Triangles says: what begins at the same vertex is one polygon.
+    private static List<int[]> Polygons(Topology topology)
+    {
+        var polygons = new List<int[]>();
+        foreach (int[] triangle in topology.Triangles.Chunk(3))
+        {
+            if (polygons.Count > 0 && polygons[^1][0] == triangle[0])
+            {
+                Assert.Equal(polygons[^1][^1], triangle[1]);
+                polygons[^1] = [.. polygons[^1], triangle[2]];
+            }
+            else
+            {
+                polygons.Add(triangle);
+            }
+        }
+        return polygons;
     }
 
     [Theory]

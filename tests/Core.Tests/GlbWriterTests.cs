@@ -14,7 +14,7 @@ public sealed class GlbWriterTests
     private static readonly GlbView[] Views =
     [
         new("front.jpg", KnownFace.Camera(640, 480, 0.2f, 0.1f, 0.3f, focalMm: 50, zoom: 0.8f)),
-        new("left ünicode \"quoted\".jpg", KnownFace.Camera(480, 640, 0.9f, -0.2f, -0.1f, focalMm: 85)),
+        new("left ünicode \"quoted\".jpg", KnownFace.Camera(480, 640, 0.9f, -0.2f, -0.1f, focalMm: 85), Orientation: 6),
         new("right.jpg", KnownFace.Camera(512, 512, -0.8f, 0, 2.9f, focalMm: 28)),
     ];
 
@@ -62,6 +62,7 @@ public sealed class GlbWriterTests
         var model = Read(Write());
         Assert.True(model.LogicalNodes.Single(node => node.Name == "View 1: front.jpg").WorldMatrix.IsIdentity);
         Assert.Contains(model.LogicalNodes, node => node.Name == "View 2: left ünicode \"quoted\".jpg");
+        Assert.Equal([1, 6, 1], model.LogicalNodes.Where(node => node.Camera is not null).Select(node => (int)node.Extras!["orientation"]!));
         Assert.Equal("MeshFromFaces 1.2.3", model.Asset.Generator);
         Assert.Equal("abc", (string)model.Asset.Extras!["model"]!);
         Assert.Equal(["skin"], model.LogicalMeshes.Single().Extras!["groups"]!.AsArray().Select(group => (string)group!["name"]!));

@@ -125,7 +125,7 @@ public sealed class PhotoDecoderTests
         using var image = Pictures.ToImage(new Photo("stored", width, height, stored));
         using var tagged = image.Mutate(mutable => mutable.Set(GValue.GIntType, "orientation", orientation));
         var photo = PhotoDecoder.Decode(new PhotoFile("turned.tif", tagged.TiffsaveBuffer()));
-        Assert.Equal((200, 150), (photo.Width, photo.Height));
+        Assert.Equal((200, 150, orientation), (photo.Width, photo.Height, photo.Orientation));
         Assert.Equal(upright.Pixels, photo.Pixels);
     }
 

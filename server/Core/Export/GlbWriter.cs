@@ -12,7 +12,8 @@ namespace MeshFromFaces.Core.Export;
 
 /// <summary>A camera of the GLB.</summary>
 /// <param name="Image">The photo's name.</param>
-internal sealed record GlbView(string Image, PhotoCamera Camera);
+/// <param name="Orientation">The EXIF orientation, 1..8, that made the photo upright.</param>
+internal sealed record GlbView(string Image, PhotoCamera Camera, int Orientation = 1);
 
 /// <summary>
 /// Writes the GLB. Its scene is the first photo's camera space: that camera stands at the origin, the node Face carries
@@ -90,13 +91,15 @@ internal static class GlbWriter
 
     /// <summary>
     /// What glTF's camera cannot hold: the principal point. shift_x and shift_y are Blender's lens shift (in units of the
-    /// image's longer side); with them the mesh covers the photo.
+    /// image's longer side); with them the mesh covers the photo. orientation tells those who show the photo's file, and
+    /// do not heed its EXIF, how it was turned.
     /// </summary>
     private static JsonObject CameraExtras(GlbView view) => new()
     {
         ["image"] = view.Image,
         ["width"] = view.Camera.Width,
         ["height"] = view.Camera.Height,
+        ["orientation"] = view.Orientation,
         ["lens_mm"] = LensMm(view.Camera),
         ["sensor_mm"] = PhotoCamera.SensorMm,
         ["shift_x"] = -view.Camera.Theta.X0 / 2,
@@ -110,6 +113,8 @@ internal static class GlbWriter
         result.Extras = new JsonObject
         {
             ["topology"] = mesh.Topology.Name,
+            // How to read the polygons off the triangles (Topology.Triangles): glTF itself knows no quads.
+            ["polygons"] = "consecutive triangles with the same first vertex",
             ["groups"] = new JsonArray([.. mesh.Topology.Groups.Select(group => new JsonObject
             {
                 ["name"] = group.Name,

@@ -7,7 +7,11 @@ namespace MeshFromFaces.Core.Geometry;
 /// </summary>
 /// <param name="Name">For messages and the GLB.</param>
 /// <param name="Vertices">Distinct UVs.</param>
-/// <param name="Triangles">Three vertex indices each, wound so that their UV area is positive: the outside faces +Z at the chart's centre.</param>
+/// <param name="Triangles">
+/// Three vertex indices each, wound so that their UV area is positive: the outside faces +Z at the chart's centre. The
+/// triangles of a polygon follow each other as a fan, and the next polygon's fan begins at another vertex: what begins
+/// at the same vertex is one polygon.
+/// </param>
 /// <param name="Edges">Pairs of vertex indices (smaller first), the polygons' own edges without the diagonals of triangulation.</param>
 /// <param name="Groups">Named runs of triangles, in the file's order, without gaps.</param>
 public sealed record Topology(

@@ -15,9 +15,9 @@ public static class TopologyReader
         var uvs = new List<Uv>();
         var vertexOf = new List<int>(); // Of each vt line, its vertex: equal UVs are one query.
         var known = new Dictionary<Uv, int>();
-        var groups = new List<(string Name, List<int> Triangles)>();
+        var groups = new List<(string Name, List<int[]> Fans)>();
         var edges = new HashSet<(int, int)>();
-        List<int>? current = null;
+        List<int[]>? current = null;
         var corners = new List<int>();
         int triangles = 0, number = 0;
         foreach (var raw in obj.AsSpan().EnumerateLines())
@@ -38,7 +38,7 @@ public static class TopologyReader
             else if (line.StartsWith("g ", StringComparison.Ordinal) || line.StartsWith("o ", StringComparison.Ordinal))
             {
                 string group = line[2..].Trim().ToString();
-                current = groups.Find(known => known.Name == group).Triangles;
+                current = groups.Find(known => known.Name == group).Fans;
                 if (current is null)
                 {
                     groups.Add((group, current = []));
@@ -59,10 +59,7 @@ public static class TopologyReader
                         edges.Add((Math.Min(a, b), Math.Max(a, b)));
                     }
                 }
-                for (int i = 2; i < corners.Count; i++)
-                {
-                    triangles += AddTriangle(current, uvs, corners[0], corners[i - 1], corners[i]);
-                }
+                triangles += AddPolygon(current, uvs, corners);
                 Require(triangles <= MaxTriangles, name, number, $"more than {MaxTriangles} triangles; use a coarser mesh");
             }
         }
@@ -73,22 +70,42 @@ public static class TopologyReader
         return Pack(name, uvs, groups, edges);
     }
 
-    private static int AddTriangle(List<int> triangles, List<Uv> uvs, int a, int b, int c)
+    /// <summary>Adds the polygon as a fan from its first corner, or as fans of one triangle where no such fan covers it.</summary>
+    /// <returns>How many triangles that is.</returns>
+    private static int AddPolygon(List<int[]> fans, List<Uv> uvs, List<int> corners)
     {
-        double area = ((double)(uvs[b].U - uvs[a].U) * (uvs[c].V - uvs[a].V)) - ((double)(uvs[c].U - uvs[a].U) * (uvs[b].V - uvs[a].V));
-        if (area == 0)
+        double[] areas = [.. Enumerable.Range(1, corners.Count - 2).Select(i => Area(uvs, corners[0], corners[i], corners[i + 1]))];
+        if (Array.TrueForAll(areas, area => area > 0))
         {
-            return 0; // Nothing of the atlas lies on it, and it has no area on the face either.
+            fans.Add([.. corners]);
+            return areas.Length;
         }
-        triangles.AddRange(area > 0 ? [a, b, c] : [a, c, b]);
-        return 1;
+        if (Array.TrueForAll(areas, area => area < 0))
+        {
+            fans.Add([corners[0], .. corners.Skip(1).Reverse()]);
+            return areas.Length;
+        }
+        int added = 0;
+        for (int i = 0; i < areas.Length; i++)
+        {
+            if (areas[i] != 0) // Else nothing of the atlas lies on it, and it has no area on the face either.
+            {
+                fans.Add(areas[i] > 0 ? [corners[0], corners[i + 1], corners[i + 2]] : [corners[0], corners[i + 2], corners[i + 1]]);
+                added++;
+            }
+        }
+        return added;
     }
 
+    // Twice the triangle's, in UV space.
+    private static double Area(List<Uv> uvs, int a, int b, int c) =>
+        ((double)(uvs[b].U - uvs[a].U) * (uvs[c].V - uvs[a].V)) - ((double)(uvs[c].U - uvs[a].U) * (uvs[b].V - uvs[a].V));
+
     // Vertices that no triangle uses are left out; the others keep the file's order.
-    private static Topology Pack(string name, List<Uv> uvs, List<(string Name, List<int> Triangles)> groups, HashSet<(int From, int To)> edges)
+    private static Topology Pack(string name, List<Uv> uvs, List<(string Name, List<int[]> Fans)> groups, HashSet<(int From, int To)> edges)
     {
         var used = new bool[uvs.Count];
-        foreach (int vertex in groups.SelectMany(group => group.Triangles))
+        foreach (int vertex in groups.SelectMany(group => group.Fans).SelectMany(fan => fan))
         {
             used[vertex] = true;
         }
@@ -104,13 +121,41 @@ public static class TopologyReader
         }
         var runs = ImmutableArray.CreateBuilder<TopologyGroup>();
         var indices = ImmutableArray.CreateBuilder<int>();
-        foreach (var (group, triangles) in groups.Where(group => group.Triangles.Count > 0))
+        int apex = -1;
+        foreach (var (group, fans) in groups.Where(group => group.Fans.Count > 0))
         {
-            runs.Add(new TopologyGroup(group, indices.Count / 3, triangles.Count / 3));
-            indices.AddRange(triangles.Select(vertex => packed[vertex]));
+            int first = indices.Count / 3;
+            foreach (int[] polygon in fans)
+            {
+                foreach (int[] fan in Turn(polygon, uvs, apex))
+                {
+                    apex = fan[0];
+                    for (int i = 2; i < fan.Length; i++)
+                    {
+                        indices.AddRange(packed[apex], packed[fan[i - 1]], packed[fan[i]]);
+                    }
+                }
+            }
+            runs.Add(new TopologyGroup(group, first, (indices.Count / 3) - first));
         }
         var lines = edges.Where(edge => used[edge.From] && used[edge.To]).Select(edge => (packed[edge.From], packed[edge.To]));
         return new Topology(name, vertices.ToImmutable(), indices.ToImmutable(), [.. lines], runs.ToImmutable());
+    }
+
+    /// <summary>The polygon begun at another corner than <paramref name="apex"/>: a quad at the opposite one, so that its diagonal stays.</summary>
+    private static int[][] Turn(int[] polygon, List<Uv> uvs, int apex)
+    {
+        for (int turn = 0; turn < polygon.Length; turn++)
+        {
+            int start = turn * (polygon.Length / 2) % polygon.Length;
+            int[] fan = [.. polygon[start..], .. polygon[..start]];
+            if (fan[0] != apex && Enumerable.Range(1, fan.Length - 2).All(i => Area(uvs, fan[0], fan[i], fan[i + 1]) > 0))
+            {
+                return [fan];
+            }
+        }
+        // No other corner sees the whole of it: its triangles alone, none of which need begin at the apex.
+        return [.. Enumerable.Range(1, polygon.Length - 2).Select(i => new[] { polygon[i], polygon[i + 1], polygon[0] })];
     }
 
     private static Uv ReadUv(string name, int number, ReadOnlySpan<char> text)

@@ -42,7 +42,8 @@ public static class PhotoDecoder
         {
             using var header = Open(file, Enums.Access.Sequential);
             RequireSize(file.Name, header.Width, header.Height);
-            bool turned = header.Contains("orientation") && Convert.ToInt32(header.Get("orientation"), null) != 1;
+            int orientation = header.Contains("orientation") ? Convert.ToInt32(header.Get("orientation"), null) : 1;
+            bool turned = orientation != 1;
             // Turning reads the pixels out of order.
             using var encoded = Open(file, turned ? Enums.Access.Random : Enums.Access.Sequential);
             using var colours = ToSrgb(encoded);
@@ -50,7 +51,7 @@ public static class PhotoDecoder
             using var bytes = opaque.Format == Enums.BandFormat.Uchar ? opaque.Copy() : opaque.Cast(Enums.BandFormat.Uchar);
             using var rgb = bytes.Bands > 3 ? bytes.ExtractBand(0, n: 3) : bytes.Copy();
             using var upright = turned ? rgb.Autorot() : rgb.Copy();
-            return new Photo(file.Name, upright.Width, upright.Height, upright.WriteToMemory<byte>());
+            return new Photo(file.Name, upright.Width, upright.Height, upright.WriteToMemory<byte>()) { Orientation = orientation };
         }
         catch (VipsException exception)
         {
