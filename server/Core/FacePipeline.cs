@@ -18,20 +18,18 @@ public sealed class FacePipeline : IDisposable
 {
     public const int MaxViews = 64;
 
-    /// <summary>Of all photos of a capture together; they are held decoded, three bytes a pixel.</summary>
-    public const long MaxCapturePixels = 1_500_000_000;
-
     // Nearer than this the projection is meaningless.
     private const float NearestDepth = 0.02f; // m
 
     private readonly FaceModel _model;
     private readonly Dictionary<string, Topology> _topologies;
     private readonly Dictionary<string, Layout> _layouts;
+    private readonly PhotoLimits _limits;
     private AtlasMap? _lastMap; // The next capture mostly wants the same.
 
-    private FacePipeline(FaceModel model, Dictionary<string, Topology> topologies, Dictionary<string, Layout> layouts)
+    private FacePipeline(FaceModel model, Dictionary<string, Topology> topologies, Dictionary<string, Layout> layouts, PhotoLimits limits)
     {
-        (_model, _topologies, _layouts) = (model, topologies, layouts);
+        (_model, _topologies, _layouts, _limits) = (model, topologies, layouts, limits);
         Topologies = [.. topologies.Keys.Order(StringComparer.Ordinal)];
         Layouts = [.. layouts.Keys.Append(Layout.Dense).Order(StringComparer.Ordinal)];
     }
@@ -55,14 +53,15 @@ public sealed class FacePipeline : IDisposable
     /// <summary>Loads a model and the canonical face; null takes the folders that come beside the executable.</summary>
     /// <param name="modelFolder">A folder with the three graphs and model.json.</param>
     /// <param name="canonicalFolder">A folder with topologies/*.obj and layouts/*.json.</param>
+    /// <param name="photoLimits">Null takes the standard ones.</param>
     /// <exception cref="InputException">A folder or a file in it is missing or broken; the message says which.</exception>
-    public static FacePipeline Load(string? modelFolder = null, string? canonicalFolder = null)
+    public static FacePipeline Load(string? modelFolder = null, string? canonicalFolder = null, PhotoLimits? photoLimits = null)
     {
         string canonical = canonicalFolder ?? DefaultCanonicalFolder;
         var topologies = Files(canonical, "topologies", "*.obj").ToDictionary(
             path => Path.GetFileNameWithoutExtension(path), path => TopologyReader.Read(Path.GetFileNameWithoutExtension(path), File.ReadAllText(path)));
         var layouts = Files(canonical, "layouts", "*.json").Select(path => Layout.Read(path, File.ReadAllBytes(path))).ToDictionary(layout => layout.Name);
-        return new FacePipeline(new FaceModel(modelFolder ?? DefaultModelFolder), topologies, layouts);
+        return new FacePipeline(new FaceModel(modelFolder ?? DefaultModelFolder), topologies, layouts, photoLimits ?? PhotoLimits.Standard);
     }
 
     /// <summary>Throws an <see cref="InputException"/> that names the option and the allowed values if one is out of range or unknown.</summary>
@@ -146,7 +145,7 @@ public sealed class FacePipeline : IDisposable
 
     private sealed record UnwrappedView(bool[] Visible, FaceView View);
 
-    private static List<View> Read(IReadOnlyList<PhotoFile> photos, Capture capture, Action<double> report)
+    private List<View> Read(IReadOnlyList<PhotoFile> photos, Capture capture, Action<double> report)
     {
         if (photos.Count is < 1 or > MaxViews)
         {
@@ -157,18 +156,18 @@ public sealed class FacePipeline : IDisposable
         int done = 0;
         capture.ForEach(photos.Count, Environment.ProcessorCount, i => photos[i].Name, i =>
         {
-            if (Interlocked.Read(ref pixels) > MaxCapturePixels)
+            if (Interlocked.Read(ref pixels) > _limits.CapturePixels)
             {
                 return; // Refused below; no need to fill the memory first.
             }
-            var photo = PhotoDecoder.Decode(photos[i]);
+            var photo = PhotoDecoder.Decode(photos[i], _limits);
             Interlocked.Add(ref pixels, (long)photo.Width * photo.Height);
             views[i] = new View(i, Convert.ToHexString(SHA256.HashData(photos[i].Bytes)), photo);
             report((double)Interlocked.Increment(ref done) / photos.Count);
         });
-        if (pixels > MaxCapturePixels)
+        if (pixels > _limits.CapturePixels)
         {
-            throw new InputException($"The photos have more than {MaxCapturePixels / 1_000_000} megapixels together. Use fewer or smaller photos.");
+            throw new InputException($"The photos have more than {_limits.CapturePixels / 1e6:0.#} megapixels together. Use fewer or smaller photos.");
         }
         capture.RequireOne(views.Count(view => view is not null));
         return [.. views.OfType<View>().OrderBy(view => view.Hash, StringComparer.Ordinal)];

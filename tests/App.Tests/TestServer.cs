@@ -51,7 +51,10 @@ public sealed class TestServer : IAsyncLifetime
     }
 
     /// <summary>POST /v1/jobs with these photos, and options as they are given: JSON or what should be JSON.</summary>
-    public async Task<HttpResponseMessage> PostAsync(IEnumerable<(string Name, byte[] Bytes)> photos, string? options = null)
+    public Task<HttpResponseMessage> PostAsync(IEnumerable<(string Name, byte[] Bytes)> photos, string? options = null) => PostAsync(Client, photos, options);
+
+    /// <inheritdoc cref="PostAsync(IEnumerable{ValueTuple{string, byte[]}}, string?)"/>
+    public static async Task<HttpResponseMessage> PostAsync(HttpClient client, IEnumerable<(string Name, byte[] Bytes)> photos, string? options = null)
     {
         using var form = new MultipartFormDataContent();
         foreach (var (name, bytes) in photos)
@@ -62,20 +65,23 @@ public sealed class TestServer : IAsyncLifetime
         {
             form.Add(new StringContent(options), "options");
         }
-        return await Client.PostAsync("/v1/jobs", form);
+        return await client.PostAsync("/v1/jobs", form);
     }
 
     public Task<HttpResponseMessage> PostPortraitAsync(string options) =>
         PostAsync([("astronaut.png", File.ReadAllBytes(Repository.Portrait))], options);
 
     /// <summary>Follows an accepted job until it has ended; asserts that its progress never falls on the way.</summary>
-    public async Task<JsonElement> EndOfAsync(HttpResponseMessage accepted)
+    public Task<JsonElement> EndOfAsync(HttpResponseMessage accepted) => EndOfAsync(Client, accepted);
+
+    /// <inheritdoc cref="EndOfAsync(HttpResponseMessage)"/>
+    public static async Task<JsonElement> EndOfAsync(HttpClient client, HttpResponseMessage accepted)
     {
         Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
         using var patience = new CancellationTokenSource(Executable.Patience);
         for (double last = 0; ; await Task.Delay(50, patience.Token))
         {
-            var job = await Client.GetFromJsonAsync<JsonElement>(accepted.Headers.Location, patience.Token);
+            var job = await client.GetFromJsonAsync<JsonElement>(accepted.Headers.Location, patience.Token);
             double progress = job.GetProperty("progress").GetDouble();
             Assert.InRange(progress, last, 1);
             last = progress;
@@ -92,6 +98,7 @@ public sealed class TestServer : IAsyncLifetime
         string body = await response.Content.ReadAsStringAsync();
         Assert.True(status == response.StatusCode, $"{response.StatusCode} instead of {status}: {body}");
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(["nosniff"], response.Headers.GetValues("X-Content-Type-Options"));
         using var problem = JsonDocument.Parse(body);
         Assert.Equal((int)status, problem.RootElement.GetProperty("status").GetInt32());
         Assert.NotEmpty(problem.RootElement.GetProperty("title").GetString()!);

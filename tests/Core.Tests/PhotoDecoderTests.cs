@@ -166,7 +166,7 @@ public sealed class PhotoDecoderTests
     [Fact]
     public void A_file_over_the_size_limit_is_refused_unread()
     {
-        var fault = Assert.Throws<InputException>(() => PhotoDecoder.Decode(new PhotoFile("big.tif", new byte[PhotoDecoder.MaxBytes + 1])));
+        var fault = Assert.Throws<InputException>(() => PhotoDecoder.Decode(new PhotoFile("big.tif", new byte[PhotoLimits.Standard.FileBytes + 1])));
         Assert.Contains("at most 100 MB", fault.Message, StringComparison.Ordinal);
     }
 

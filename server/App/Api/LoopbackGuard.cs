@@ -6,11 +6,16 @@ namespace MeshFromFaces.Server.Api;
 /// </summary>
 internal static class LoopbackGuard
 {
-    private static readonly string[] LoopbackNames = ["127.0.0.1", "localhost", "[::1]"];
+    private static readonly string[] LoopbackNames = ["127.0.0.1", "localhost"];
 
     public static Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        context.Response.Headers.XContentTypeOptions = "nosniff";
+        // At the last moment: what is set now, a problem answer wipes.
+        context.Response.OnStarting(() =>
+        {
+            context.Response.Headers.XContentTypeOptions = "nosniff";
+            return Task.CompletedTask;
+        });
         var host = context.Request.Host;
         if (!LoopbackNames.Contains(host.Host, StringComparer.OrdinalIgnoreCase))
         {

@@ -4,6 +4,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using MeshFromFaces.Server.Cli;
 using MeshFromFaces.Server.Jobs;
+using MeshFromFaces.Server.Logs;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace MeshFromFaces.Server.Api;
 
@@ -19,15 +21,19 @@ internal static class ServerHost
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            var patience = TimeSpan.FromSeconds(settings.Limits.PatienceSeconds);
             kestrel.Limits.MaxRequestBodySize = settings.Limits.BodyBytes;
-            kestrel.Listen(IPAddress.Loopback, settings.Port);
+            kestrel.Limits.MaxConcurrentConnections = settings.Limits.Connections;
+            kestrel.Limits.RequestHeadersTimeout = patience;
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(settings.Limits.BytesPerSecond, patience);
+            kestrel.Limits.MinResponseDataRate = new MinDataRate(settings.Limits.BytesPerSecond, patience);
+            kestrel.Listen(IPAddress.Loopback, settings.Port, listen => listen.Protocols = HttpProtocols.Http1);
         });
         builder.Logging.ClearProviders()
             .AddSimpleConsole(console => { console.SingleLine = true; console.TimestampFormat = "HH:mm:ss "; })
-            .AddFilter("Microsoft", LogLevel.Warning)
-            // A host that cannot start throws, and the command says why in one line.
-            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None)
-            .SetMinimumLevel(settings.LogLevel);
+            .AddProvider(new LogFile(Path.Combine(settings.DataFolder, "logs")))
+            .SetMinimumLevel(LogLevel.Trace)
+            .AddFilter((provider, category, level) => level >= LeastLevel(provider, category, settings.LogLevel));
         builder.Services
             .Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
             .Configure<HostOptions>(host => host.ShutdownTimeout = CommandLine.StopTimeout)
@@ -56,6 +62,7 @@ internal static class ServerHost
         }
 
         var app = builder.Build();
+        app.Use(new CallLog(app.Services.GetRequiredService<ILogger<CallLog>>()).InvokeAsync);
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         app.Use(LoopbackGuard.InvokeAsync);
@@ -67,5 +74,18 @@ internal static class ServerHost
         app.MapJobs();
         app.MapModel();
         return app;
+    }
+
+    // The file keeps what a later look may need, however quiet the console is to be.
+    private static LogLevel LeastLevel(string? provider, string? category, LogLevel console)
+    {
+        var least = provider == typeof(LogFile).FullName && console > LogLevel.Information ? LogLevel.Information : console;
+        return category switch
+        {
+            // A host that cannot start throws, and the command says why in one line.
+            "Microsoft.Extensions.Hosting.Internal.Host" => LogLevel.None,
+            not null when category.StartsWith("Microsoft", StringComparison.Ordinal) && least < LogLevel.Warning => LogLevel.Warning,
+            _ => least,
+        };
     }
 }

@@ -33,20 +33,50 @@ internal sealed record ServerSettings
         "MeshFromFaces");
 }
 
-/// <summary>What a request may ask for at most. Past a limit the answer is 413 or 429 and names it.</summary>
+/// <summary>
+/// What clients may ask for at most. Past a limit the answer is 413, 429 or 408, or the job's error, and names it. Each can
+/// be set by a file: see <see cref="Cli.LimitsFile"/>.
+/// </summary>
 internal sealed record ServerLimits
 {
+    [Limit(1, FacePipeline.MaxViews, "photos of one capture")]
     public int Views { get; init; } = FacePipeline.MaxViews;
 
-    /// <summary>Bytes of one photo.</summary>
-    public long FileBytes { get; init; } = PhotoDecoder.MaxBytes;
+    [Limit(1, 2_000_000_000, "bytes of one photo")]
+    public long FileBytes { get; init; } = PhotoLimits.Standard.FileBytes;
 
-    /// <summary>Bytes of a whole request.</summary>
+    [Limit(PhotoDecoder.MinSide * PhotoDecoder.MinSide, (long)PhotoDecoder.MaxSide * PhotoDecoder.MaxSide, "pixels of one photo")]
+    public long Pixels { get; init; } = PhotoLimits.Standard.Pixels;
+
+    [Limit(PhotoDecoder.MinSide * PhotoDecoder.MinSide, 10_000_000_000, "pixels of all photos of a capture together, of which each takes three bytes of memory")]
+    public long CapturePixels { get; init; } = PhotoLimits.Standard.CapturePixels;
+
+    [Limit(1, 1L << 40, "bytes of a whole request")]
     public long BodyBytes { get; init; } = 1L << 30;
 
-    /// <summary>Bytes of the options part.</summary>
+    [Limit(2, 1 << 24, "bytes of its options")]
     public int OptionsBytes { get; init; } = 64 << 10;
 
-    /// <summary>Jobs that may wait for the worker.</summary>
+    [Limit(1, 10_000, "jobs that wait for the worker")]
     public int QueuedJobs { get; init; } = 16;
+
+    [Limit(1, 100_000, "connections at one time; more are closed without an answer")]
+    public int Connections { get; init; } = 256;
+
+    [Limit(2, 3600, "seconds that a client may take to send the head of a request, or may pause in its body")]
+    public int PatienceSeconds { get; init; } = 15;
+
+    [Limit(1, 1 << 30, "bytes a second that a body must come in with, and an answer be taken with, on average")]
+    public int BytesPerSecond { get; init; } = 1 << 14;
+}
+
+/// <summary>Of a limit: the range that makes sense, ends included, and what it counts.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class LimitAttribute(long least, long most, string meaning) : Attribute
+{
+    public long Least { get; } = least;
+
+    public long Most { get; } = most;
+
+    public string Meaning { get; } = meaning;
 }

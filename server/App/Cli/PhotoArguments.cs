@@ -54,7 +54,7 @@ internal static class PhotoArguments
         try
         {
             using var stream = File.OpenRead(path);
-            return ReadAtMost(stream, path, PhotoDecoder.MaxBytes);
+            return ReadAtMost(stream, path, PhotoLimits.Standard.FileBytes);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

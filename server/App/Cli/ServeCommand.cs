@@ -27,16 +27,24 @@ internal static class ServeCommand
         CustomParser = ParseMinutes,
     };
 
+    private static readonly Option<string?> Limits = new("--limits")
+    {
+        Description = "JSON file with other limits than the standard ones, such as {\"views\": 8}; see above.",
+        HelpName = "FILE",
+    };
+
     public static Command Create()
     {
-        var command = new Command("serve", """
+        var command = new Command("serve", $"""
             Serves the same over HTTP, to programs on this machine only. Ctrl-C stops it.
 
             Example:
               mesh-from-faces serve --port 8731
+
+            Limits (name, standard, range):{LimitsFile.Help}
             """)
         {
-            Port, Data, IdleExit, CommonOptions.Model,
+            Port, Data, IdleExit, Limits, CommonOptions.Model,
         };
         command.SetAction(RunAsync);
         return command;
@@ -50,6 +58,7 @@ internal static class ServeCommand
             DataFolder = parsed.GetRequiredValue(Data),
             ModelFolder = parsed.GetValue(CommonOptions.Model),
             IdleExit = parsed.GetValue(IdleExit),
+            Limits = parsed.GetValue(Limits) is { } file ? LimitsFile.Read(file) : new ServerLimits(),
             LogLevel = parsed.GetValue(CommonOptions.Quiet) ? LogLevel.Warning
                 : parsed.GetValue(CommonOptions.Verbose) ? LogLevel.Debug : LogLevel.Information,
         };

@@ -1,4 +1,5 @@
 using MeshFromFaces.Core;
+using MeshFromFaces.Core.Imaging;
 using MeshFromFaces.Server.Api;
 
 namespace MeshFromFaces.Server.Jobs;
@@ -51,7 +52,9 @@ internal sealed partial class ModelHost : IHostedService, IDisposable
     {
         try
         {
-            var pipeline = FacePipeline.Load(_settings.ModelFolder);
+            var limits = _settings.Limits;
+            var photos = new PhotoLimits { FileBytes = limits.FileBytes, Pixels = limits.Pixels, CapturePixels = limits.CapturePixels };
+            var pipeline = FacePipeline.Load(_settings.ModelFolder, photoLimits: photos);
             LogReady(pipeline.Model.Name, pipeline.Model.Version, pipeline.Device);
             return pipeline;
         }

@@ -11,8 +11,6 @@ public static class PhotoDecoder
 {
     public const int MinSide = 128;
     public const int MaxSide = 20_000;
-    public const long MaxPixels = 100_000_000;
-    public const long MaxBytes = 100_000_000;
 
     private const string Formats = "JPEG, PNG, TIFF or WebP";
 
@@ -35,13 +33,15 @@ public static class PhotoDecoder
     /// 16 bits to 8, grey to RGB, transparency laid on mid-grey; of several pages the first.
     /// </summary>
     /// <exception cref="InputException">Not a photo we read, damaged, or outside the limits; the message says which.</exception>
-    public static Photo Decode(PhotoFile file)
+    /// <param name="limits">Null takes the standard ones.</param>
+    public static Photo Decode(PhotoFile file, PhotoLimits? limits = null)
     {
-        RequireFormat(file);
+        limits ??= PhotoLimits.Standard;
+        RequireFormat(file, limits);
         try
         {
             using var header = Open(file, Enums.Access.Sequential);
-            RequireSize(file.Name, header.Width, header.Height);
+            RequireSize(file.Name, header.Width, header.Height, limits);
             int orientation = header.Contains("orientation") ? Convert.ToInt32(header.Get("orientation"), null) : 1;
             bool turned = orientation != 1;
             // Turning reads the pixels out of order.
@@ -81,16 +81,16 @@ public static class PhotoDecoder
         return image.Colourspace(Enums.Interpretation.Srgb);
     }
 
-    private static void RequireFormat(PhotoFile file)
+    private static void RequireFormat(PhotoFile file, PhotoLimits limits)
     {
         if (file.Bytes.Length == 0)
         {
             throw new InputException($"'{file.Name}' is empty (0 bytes). A {Formats} photo is needed; copy or export it again.");
         }
-        if (file.Bytes.Length > MaxBytes)
+        if (file.Bytes.Length > limits.FileBytes)
         {
             throw new InputException(
-                $"'{file.Name}' has {file.Bytes.Length / 1e6:F0} MB; at most {MaxBytes / 1_000_000} MB are allowed. Save it smaller, as JPEG for example.");
+                $"'{file.Name}' has {file.Bytes.Length / 1e6:F0} MB; at most {limits.FileBytes / 1e6:0.#} MB are allowed. Save it smaller, as JPEG for example.");
         }
         string? found = Signature(file.Bytes);
         if (found is not null)
@@ -99,16 +99,16 @@ public static class PhotoDecoder
         }
     }
 
-    private static void RequireSize(string name, int width, int height)
+    private static void RequireSize(string name, int width, int height, PhotoLimits limits)
     {
         if (width < MinSide || height < MinSide)
         {
             throw new InputException($"'{name}' is {width}x{height} pixels; at least {MinSide}x{MinSide} is needed. Use a larger photo.");
         }
-        if (width > MaxSide || height > MaxSide || (long)width * height > MaxPixels)
+        if (width > MaxSide || height > MaxSide || (long)width * height > limits.Pixels)
         {
             throw new InputException(
-                $"'{name}' is {width}x{height} pixels; at most {MaxPixels / 1_000_000} megapixels and {MaxSide} pixels a side are allowed. Scale it down.");
+                $"'{name}' is {width}x{height} pixels; at most {limits.Pixels / 1e6:0.#} megapixels and {MaxSide} pixels a side are allowed. Scale it down.");
         }
     }
 
