@@ -40,9 +40,12 @@ internal static class ServerHost
             .ConfigureHttpJsonOptions(json =>
             {
                 json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase));
+                json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
                 // Plain quotes in sentences; no answer is ever HTML, and nosniff keeps it so.
                 json.SerializerOptions.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
             })
+            // Only a lambda right here gets the sentences of the XML comments.
+            .AddOpenApi(options => ApiDescription.Configure(options))
             .AddSingleton<IProblemDetailsWriter, ProblemWriter>()
             .AddProblemDetails()
             .AddExceptionHandler<ProblemHandler>()
@@ -73,6 +76,7 @@ internal static class ServerHost
         }
         app.MapJobs();
         app.MapModel();
+        app.MapOpenApi();
         return app;
     }
 
