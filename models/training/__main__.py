@@ -6,12 +6,13 @@ import sys
 # Each command is a module of the package with add_arguments(parser) and run(arguments).
 COMMANDS = {
     "canonical": "the canonical face: chart, position map, topology, layouts",
+    "modes": "the principal modes of the canonical face's shape",
     "label": "FaceMesh landmarks of a folder of portraits",
     "layout": "the facemesh468 layout, by measurement on renders",
     "render": "synthetic heads with exact labels",
     "capture": "a synthetic subject from four sides, with its truth",
-    "warmstart": "features that carry shape, for the stage `landmarks`",
     "train": "the network, stage by stage, resumable",
+    "readout": "what reads the trunk of F, on maps made once",
     "evaluate": "the figures of the model card",
     "export": "the ONNX graphs and model.json",
 }

@@ -46,16 +46,16 @@ def occlude(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
         mask = np.zeros((size, size), np.uint8)
         angle = random.uniform(0, 180)
         if random.random() < 0.5:
-            cv2.ellipse(mask, centre.astype(int).tolist(), axes.astype(int).tolist(), angle, 0, 360, 255, -1, cv2.LINE_AA)
+            cv2.ellipse(mask, centre.astype(int).tolist(), axes.astype(int).tolist(), angle, 0, 360, 255, -1)
         else:
             box = cv2.boxPoints((centre.tolist(), (axes * 2).tolist(), angle))
-            cv2.fillConvexPoly(mask, box.astype(np.int32), 255, cv2.LINE_AA)
+            cv2.fillConvexPoly(mask, box.astype(np.int32), 255)
         if random.random() < 0.5:
-            fill = np.broadcast_to(random.integers(0, 256, 3).astype(np.uint8), image.shape)
+            fill = np.broadcast_to(random.integers(0, 256, 3).astype(np.uint8), image.shape).copy()
         else:
             fill = np.roll(image, random.integers(size // 4, size, 2).tolist(), (0, 1))
-        alpha = (mask * random.uniform(0.7, 1))[..., None] / 255
-        image = (image * (1 - alpha) + fill * alpha).astype(np.uint8)
+        strength = random.uniform(0.7, 1)
+        cv2.copyTo(cv2.addWeighted(fill, strength, image, 1 - strength, 0), mask, image)
     return image
 
 

@@ -10,19 +10,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay
 from torch.utils.data import IterableDataset
 
 from .augment import backdrop, photometric
 from .canonical import read_layout
-from .crops import apply, face_theta, invert
+from .crops import MARGIN, apply, face_theta, invert
 from .facemesh import POINTS
-from .network import POSITION_MAP, SENSOR_MM, STYLES
+from .network import POSITION_MAP, SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES
 
-QUERIES = 160  # of a sample; the 51 inner iBUG points are always among them
+QUERIES = 128  # of a sample; the 51 inner iBUG points are always among them
 INNER = 51
 EYES, MOUTH = [33, 133, 362, 263], [61, 291, 0, 17]  # FaceMesh points that give a face its upright
 PICTURE_SIZE = 320
+TURNED, TURNED_SHARE = np.cos(np.radians(50)), 0.3  # of the renders drawn: heads turned that far are hard, and rare
+NEGATIVE_SHARE = 0.08  # of the samples that teach presence
+SHRUNK_SIZE = {"compact": SMALL_SIZE // 2, "paper": SMALL_SIZE}  # what S looks at inside
 STEADY_V = 0.5  # the upper face is above this v
 VALIDATION_EVERY = 20  # portraits whose numeric id it divides are validation
 
@@ -124,6 +127,8 @@ class Renders:
         for s, shard in enumerate(shards):
             for i, present in enumerate(shard["present"]):
                 (self.present if present else self.absent).append((s, i))
+        forward = [shards[s]["rotation"][i, 2, 2] for s, i in self.present]
+        self.turned = np.flatnonzero(np.array(forward) < TURNED)
 
     def __len__(self):
         return len(self.present)
@@ -138,10 +143,6 @@ class Renders:
         flat = 2 * focal_mm / SENSOR_MM * camera[:, :2] / -camera[:, 2:] * [1, -1]
         visible = np.unpackbits(shard["visible"][i], count=len(self.order)).astype(bool)[self.order]
         return Source(shard["image"][i], ((flat + 1) * size / 2).astype(np.float32), self.uv, STYLES.index("render"), position, rotation, translation, focal_mm, visible)
-
-    def across(self, queries: np.ndarray) -> np.ndarray:
-        """The pool's query nearest to the mirror image of each of `queries` (indices)."""
-        return cKDTree(self.uv).query(self.uv[queries] * [-1, 1] + [1, 0])[1]
 
     def negative(self, index: int) -> np.ndarray:
         s, i = self.absent[index]
@@ -212,37 +213,37 @@ def mirrored(source: Source) -> Source:
 class Samples:
     """Draws augmented samples from both datasets."""
 
-    def __init__(self, photos: Photos, renders: Renders | None, face_size: int, render_share: float = 0.45, negative_share: float = 0.08):
+    def __init__(self, photos: Photos, renders: Renders | None, face_size: int, render_share: float = 0.45):
         self.photos, self.renders, self.face_size = photos, renders, face_size
         self.render_share = render_share if renders else 0.0
-        self.negative_share = negative_share
 
-    def draw(self, random: np.random.Generator) -> tuple[Source, tuple[int, bool]]:
-        """A source, perhaps mirrored; its index in its dataset and whether it is."""
-        dataset = self.renders if random.random() < self.render_share else self.photos
-        index, flipped = int(random.integers(len(dataset))), bool(random.random() < 0.5)
-        source = dataset.source(index)
-        return mirrored(source) if flipped else source, (index, flipped)
+    def draw(self, random: np.random.Generator) -> Source:
+        """A source, perhaps mirrored."""
+        if random.random() < self.render_share:
+            turned = self.renders.turned if random.random() < TURNED_SHARE else range(len(self.renders))
+            source = self.renders.source(int(turned[random.integers(len(turned))]))
+        else:
+            source = self.photos.source(int(random.integers(len(self.photos))))
+        return mirrored(source) if random.random() < 0.5 else source
 
     def choose(self, source: Source, random: np.random.Generator) -> np.ndarray:
         others = random.integers(0, len(source.points), QUERIES - INNER)
         return np.concatenate([np.arange(POINTS, POINTS + INNER), others])
 
-    def crop(self, random: np.random.Generator, keep_source: bool = False) -> dict:
-        """A face image with its labels in I'; `keep_source` adds where it was drawn from."""
-        source, drawn = self.draw(random)
+    def crop(self, random: np.random.Generator) -> dict:
+        """A face image with its labels in I'."""
+        source = self.draw(random)
         square = to_square(source.image)
         theta = label_theta(apply(square, source.points))
-        negative = random.random() < self.negative_share
+        negative = random.random() < NEGATIVE_SHARE
         if negative:
             image = self.faceless(random, source, theta)
         else:
-            theta = jitter(theta, random)
+            theta = jitter(theta, random, random.uniform(0.15, 0.75))  # as far off as S is with its second look
             image = warp(source.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
         chosen = self.choose(source, random)
         points = apply(invert(theta), apply(square, source.points[chosen]))
-        return {"face": photometric(image, random), **self.labels(source, chosen, theta), "points": points, "present": not negative,
-                **({"source": drawn} if keep_source else {})}
+        return {"face": photometric(image, random), **self.labels(source, chosen, theta), "points": points, "present": not negative}
 
     def labels(self, source: Source, chosen: np.ndarray, theta: np.ndarray) -> dict:
         result = {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": source.position is not None,
@@ -273,11 +274,16 @@ class Samples:
             return np.ascontiguousarray(tiles.reshape(4, 4, size // 4, size // 4, 3).swapaxes(1, 2).reshape(size, size, 3))
         return backdrop(size, random)
 
-    def picture(self, random: np.random.Generator, size: int = PICTURE_SIZE) -> dict:
-        """A square picture with the face anywhere, and its labels in the picture."""
-        source, _ = self.draw(random)
+    def picture(self, random: np.random.Generator, size: int = PICTURE_SIZE, negative_share: float = 0.0) -> dict:
+        """A square picture with the face anywhere, and its labels in the picture; `negative_share` of them have no face."""
+        source = self.draw(random)
         square = to_square(source.image)
-        place = placement(label_theta(apply(square, source.points)), source, random)
+        theta = label_theta(apply(square, source.points))
+        if random.random() < negative_share:
+            image, chosen = self.faceless(random, source, theta), self.choose(source, random)
+            return {"face": photometric(cv2.resize(image, (size, size)), random), **self.labels(source, chosen, theta),
+                    "points": apply(square, source.points[chosen]), "theta": theta, "present": False}
+        place = placement(theta, source, random)
         letterboxed = place[0, 0] == 1 and random.random() < 0.7
         onto = np.zeros((size, size, 3), np.uint8) if letterboxed else backdrop(size, random)
         image = warp(source.image, compose(to_pixels(size), compose(place, square)), size, onto)
@@ -288,23 +294,28 @@ class Samples:
         return {"face": photometric(image, random), **labels, "points": points[chosen], "theta": theta, "present": True}
 
 
-def jitter(theta: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def jitter(theta: np.ndarray, random: np.random.Generator, amount: float = 1.0) -> np.ndarray:
     """A crop [2, 3] near `theta`, as S would find it: scale, place, roll and a little aspect and shear."""
-    angle, scale = random.normal(0, 0.14), np.exp(random.normal(0, 0.13))
-    aspect, shear = random.normal(0, 0.035, 2)
+    angle, scale = amount * random.normal(0, 0.14), np.exp(amount * random.normal(0, 0.13))
+    aspect, shear = amount * random.normal(0, 0.035, 2)
     cosine, sine = np.cos(angle), np.sin(angle)
     local = scale * np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[1 + aspect, shear], [0, 1 - aspect]])
-    return compose(theta, np.c_[local, random.normal(0, 0.1, 2)])
+    return compose(theta, np.c_[local, amount * random.normal(0, 0.1, 2)])
 
 
 def placement(theta: np.ndarray, source: Source, random: np.random.Generator) -> np.ndarray:
     """Where the source's square goes in the picture: [2, 3], from [-1, 1] to [-1, 1]."""
-    if random.random() < (0.3 if source.position is None else 0.5):
+    kind = random.random()
+    if kind < (0.2 if source.position is None else 0.35):
         return np.array([[1.0, 0, 0], [0, 1.0, 0]])  # as it is, letterboxed
-    half = np.linalg.norm(theta[:, 0]) / 1.45 * 1.05  # of the face alone
-    wanted = np.exp(random.uniform(np.log(0.13), np.log(0.95)))
-    scale = np.clip(wanted / half, 0.25, 2.5)
-    angle = random.normal(0, 0.3)
+    if kind < 0.6:  # as a second look sees it
+        first = jitter(theta, random, 1.5)
+        first[:, :2] *= SECOND_LOOK_ZOOM
+        return invert(first)
+    half = np.linalg.norm(theta[:, 0]) / MARGIN * 1.05  # of the face alone
+    wanted = np.exp(random.uniform(np.log(0.08), np.log(1.0)))
+    scale = np.clip(wanted / half, 0.16, 2.5)
+    angle = random.uniform(-1.05, 1.05) if random.random() < 0.3 else random.normal(0, 0.3)
     matrix = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     room = max(0.0, 1 - 0.8 * half * scale)
     return np.c_[matrix, random.uniform(-room, room, 2) - matrix @ theta[:, 2]]

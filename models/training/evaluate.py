@@ -13,11 +13,14 @@ from .crops import apply
 from .data import INNER, Photos, Renders, compose, to_pixels, to_square, warp
 from .export import load_checkpoint
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
-from .network import SENSOR_MM, STYLES
+from .network import SENSOR_MM, STYLES, crop
 
 PICTURE_SIZE = 448  # more than the longest side of any portrait
 BATCH = 32
-LOOKS = 2  # of S, as the server does it
+# As the server does it: S looks twice, and where no face is present then, at overlapping tiles of the picture.
+LOOKS = 2
+TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
+MAX_SIGMA = 0.05  # mean of a face's landmarks, in I'
 FACE_RENDERS = 1200  # queries of the spread pool used for dense 3D
 YAW_BANDS = ((0, 30), (30, 60), (60, 90))
 INNER_OUTER_EYES = (36 - 17, 45 - 17)  # among the 51
@@ -31,17 +34,54 @@ def squares(images: list[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(padded)).permute(0, 3, 1, 2).float() / 255
 
 
-def answers(network, images, uv: np.ndarray, style: str) -> dict:
-    """The network's answer to every image at uv [K, 2], as arrays over all images."""
+def answers(network, images, uv: np.ndarray, style: str, tile: torch.Tensor | None = None) -> dict:
+    """The network's answer to every image (or a tile of each) at uv [K, 2], as arrays over all images."""
     code = torch.eye(len(STYLES))[STYLES.index(style)]
     query = torch.from_numpy(uv.astype(np.float32))
     found = []
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
             batch = squares(images[start : start + BATCH])
-            answer = network(batch, query.expand(len(batch), -1, -1), code.expand(len(batch), -1), LOOKS)
+            part = None if tile is None else tile[start : start + BATCH]
+            answer = network(batch, query.expand(len(batch), -1, -1), code.expand(len(batch), -1), LOOKS, part)
             found.append({key: value.numpy() for key, value in answer.items()})
     return {key: np.concatenate([part[key] for part in found]) for key in found[0]}
+
+
+def positions_at(network, images, theta: np.ndarray, uv: np.ndarray, style: str) -> np.ndarray:
+    """Canonical positions [B, K, 3] m at uv [K, 2] of the faces at theta [B, 2, 3]."""
+    code, query, found = torch.eye(len(STYLES))[STYLES.index(style)], torch.from_numpy(uv.astype(np.float32)), []
+    with torch.inference_mode():
+        for start in range(0, len(images), BATCH):
+            face = crop(squares(images[start : start + BATCH]), torch.from_numpy(theta[start : start + BATCH]), network.preset.face_size)
+            found.append(network.read(face, query.expand(len(face), -1, -1), code.expand(len(face), -1))["position"].numpy())
+    return np.concatenate(found)
+
+
+def tiles(image: np.ndarray) -> torch.Tensor:
+    """Overlapping squares [n, 2, 3] of an image, each half a tile from the next."""
+    height, width = image.shape[:2]
+    size = max(height, width)
+    found = []
+    for side in (side for side in TILE_SIDES if size * side >= SMALLEST_TILE):
+        places = side * np.arange(1, round((1 - side) / side * 2) + 2) - 1
+        found += [[[side, 0, x], [0, side, y]] for y in places for x in places if abs(x) <= width / size and abs(y) <= height / size]
+    return torch.tensor(found, dtype=torch.float32).view(-1, 2, 3)
+
+
+def search(network, images, answer: dict, threshold: float, uv: np.ndarray, style: str) -> dict:
+    """`answer` with what the tiles show of the images whose face's presence is below the threshold (a logit)."""
+    result = {key: value.copy() for key, value in answer.items()}
+    for lost in np.flatnonzero(answer["presence"] < threshold):
+        tile = tiles(images[lost])
+        if not len(tile):
+            continue
+        found = answers(network, [images[lost]] * len(tile), uv, style, tile)
+        sigma = np.where(found["presence"] >= threshold, np.exp(found["log_sigma"]).mean(1), np.inf)
+        if sigma.min() <= MAX_SIGMA:
+            for key, value in found.items():
+                result[key][lost] = value[sigma.argmin()]
+    return result
 
 
 def similarity_residual(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -67,35 +107,25 @@ def calibration(error: np.ndarray, log_sigma: np.ndarray, theta: np.ndarray) -> 
     return float((error < 1.515 * np.exp(log_sigma) * scale).mean())
 
 
-def portraits(network, photos: Photos) -> tuple[dict, np.ndarray]:
-    """Portraits: 51 points against the label, in % of its outer-eye distance; and their presence logits."""
-    uv = read_layout("ibug68")[17:]
-    answer = answers(network, photos.images, uv, "photo")
+def portraits(answer: dict, photos: Photos) -> dict:
+    """Portraits: 51 points against the label, in % of its outer-eye distance."""
     truth = np.stack([apply(to_square(image), points) for image, points in zip(photos.images, photos.points)])
     inner, mesh = truth[:, POINTS : POINTS + INNER], truth[:, :POINTS]
     eyes = np.linalg.norm(mesh[:, RIGHT_OUTER_EYE] - mesh[:, LEFT_OUTER_EYE], axis=1)
     distance = np.linalg.norm(answer["photo_points"] - inner, axis=2)
     error = 100 * distance.mean(1) / eyes
-    figures = {
+    return rounded({
         "faces": len(error), "medianError51": np.median(error), "meanError51": error.mean(), "shareOver10": 100 * (error > 10).mean(),
         "cropHoldsFace": 100 * holds(answer["theta"], mesh).mean(), "withinSigma": 100 * calibration(distance, answer["log_sigma"], answer["theta"]),
-    }
-    return rounded(figures), answer["presence"]
+    })
 
 
 def rounded(figures: dict) -> dict:
     return {key: round(float(value), 3) for key, value in figures.items()}
 
 
-def heads(network, renders: Renders) -> tuple[dict, np.ndarray, np.ndarray]:
-    """Renders: 51 points in % of the 3D outer-eye distance at its own depth, and dense 3D in mm.
-
-    Also the presence logits of the faces and of the pictures without one.
-    """
-    sources = [renders.source(i) for i in range(len(renders))]
-    images = [source.image for source in sources]
-    uv = read_layout("ibug68")[17:]
-    answer = answers(network, images, uv, "render")
+def heads(network, answer: dict, sources: list) -> dict:
+    """Renders: 51 points in % of the 3D outer-eye distance at its own depth, and dense 3D in mm."""
     truth = np.stack([apply(to_square(s.image), s.points[POINTS : POINTS + INNER]) for s in sources])
     errors = np.linalg.norm(answer["photo_points"] - truth, axis=2)
     eyes, yaw = [], []
@@ -104,23 +134,25 @@ def heads(network, renders: Renders) -> tuple[dict, np.ndarray, np.ndarray]:
         depth = -(corners.mean(0) @ source.rotation.T + source.translation)[2]
         eyes.append(2 * source.focal_mm / SENSOR_MM * np.linalg.norm(corners[0] - corners[1]) / depth)
         yaw.append(abs(np.degrees(np.arctan2(source.rotation[0, 2], source.rotation[2, 2]))))
-    error = 100 * errors.mean(1) / np.array(eyes)
+    eyes, yaw = np.array(eyes), np.array(yaw)
+    error = 100 * errors.mean(1) / eyes
     seen = np.stack([s.visible[POINTS : POINTS + INNER] for s in sources])
 
-    face = Delaunay(read_layout("facemesh468")).find_simplex(renders.uv) >= 0
+    uv = sources[0].uv
+    face = Delaunay(read_layout("facemesh468")).find_simplex(uv) >= 0
     face[: POINTS + INNER] = False
     dense = np.flatnonzero(face)[:FACE_RENDERS]
-    positions = answers(network, images, renders.uv[dense], "render")["position"]
+    positions = positions_at(network, [s.image for s in sources], answer["theta"], uv[dense], "render")
     shape = np.concatenate([similarity_residual(p, s.position[dense]) for p, s in zip(positions, sources)]) * 1000
-    figures = {
-        "faces": len(error), "meanError51": error.mean(), "medianError51": np.median(error),
-        "meanErrorVisible51": (100 * errors / np.array(eyes)[:, None])[seen].mean(),
-        **{f"meanError51Yaw{low}To{high}": error[(np.array(yaw) >= low) & (np.array(yaw) < high)].mean() for low, high in YAW_BANDS},
+    bands = {f"{low}To{high}": error[(yaw >= low) & (yaw < high)] for low, high in YAW_BANDS}
+    return rounded({
+        "faces": len(error), "meanError51": error.mean(), "medianError51": np.median(error), "shareOver10": 100 * (error > 10).mean(),
+        "meanErrorVisible51": (100 * errors / eyes[:, None])[seen].mean(),
+        **{f"meanError51Yaw{name}": values.mean() for name, values in bands.items()},
+        **{f"medianError51Yaw{name}": np.median(values) for name, values in bands.items()},
         "medianShapeMm": np.median(shape), "meanShapeMm": shape.mean(),
         "withinSigma": 100 * calibration(errors, answer["log_sigma"], answer["theta"]),
-    }
-    negatives = answers(network, [renders.negative(i) for i in range(len(renders.absent))], uv, "photo")["presence"]
-    return rounded(figures), answer["presence"], negatives
+    })
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,16 +168,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     network = load_checkpoint(arguments.checkpoint, arguments.preset)
-    figures, photographed = portraits(network, Photos(arguments.labels, arguments.portraits, validation=True))
-    metrics = {"portraits": figures}
+    uv = read_layout("ibug68")[17:]
+    photos = Photos(arguments.labels, arguments.portraits, validation=True)
+    photographed = answers(network, photos.images, uv, "photo")
+    threshold, metrics = np.quantile(photographed["presence"], 0.01), {}
     if arguments.renders:
-        metrics["renders"], rendered, faceless = heads(network, Renders(arguments.renders / "validation"))
-        # As strict as keeps 99 % of the portraits and 95 % of the renders, some of which hide their face.
-        threshold = min(np.quantile(photographed, 0.01), np.quantile(rendered, 0.05))
-        metrics["presenceThreshold"] = round(float(1 / (1 + np.exp(-threshold))), 4)
-        metrics["presence"] = rounded({
-            "portraitsKept": 100 * (photographed >= threshold).mean(), "rendersKept": 100 * (rendered >= threshold).mean(),
-            "negatives": len(faceless), "negativesLetThrough": 100 * (faceless >= threshold).mean()})
+        renders = Renders(arguments.renders / "validation")
+        sources = [renders.source(i) for i in range(len(renders))]
+        pictures, faceless = [s.image for s in sources], [renders.negative(i) for i in range(len(renders.absent))]
+        rendered = answers(network, pictures, uv, "render")
+        # As strict as keeps 99 % of the portraits and 95 % of the renders, some of which hide their face, at the whole picture.
+        threshold = min(threshold, np.quantile(rendered["presence"], 0.05))
+        found = search(network, pictures, rendered, threshold, uv, "render")
+        through = search(network, faceless, answers(network, faceless, uv, "photo"), threshold, uv, "photo")["presence"] >= threshold
+        metrics = {"renders": heads(network, found, sources), "presence": rounded({
+            "rendersKept": 100 * (found["presence"] >= threshold).mean(), "rendersKeptAtOnce": 100 * (rendered["presence"] >= threshold).mean(),
+            "negatives": len(faceless), "negativesLetThrough": 100 * through.mean()})}
+    found = search(network, photos.images, photographed, threshold, uv, "photo")
+    metrics = {"portraits": portraits(found, photos), **metrics, "presenceThreshold": round(float(1 / (1 + np.exp(-threshold))), 4)}
+    metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float((found["presence"] >= threshold).mean()), 3)
     print(json.dumps(metrics, indent=2))
     if arguments.output:
         arguments.output.write_text(json.dumps(metrics, indent=2) + "\n")

@@ -24,8 +24,10 @@ SENSOR_MM = 36.0
 BASE_FOCAL_MM = 60.0
 BASE_DEPTH_M = 0.5  # at 60 mm a crop of +-1 then spans +-0.15 m
 OFFSET_M = 0.01  # the unit of P's offsets
-SHAPE_FEATURES = 96  # of the compact encoder's features, started by `warmstart`
-POSITION_MAP = Path(__file__).parents[1] / "canonical" / "position_map.npy"
+SHAPE_MODES = 80  # of the compact preset
+CANONICAL = Path(__file__).parents[1] / "canonical"
+POSITION_MAP = CANONICAL / "position_map.npy"
+SHAPE_MODES_FILE = CANONICAL / "shape_modes.npy"
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,12 @@ class Preset:
     deformer: tuple[int, ...]
     encoding: tuple[int, ...]
     predictor: tuple[int, ...]
+    modes: int  # the last of the features weigh as many shape modes
 
 
 PRESETS = {
-    "compact": Preset(192, 256 + SHAPE_FEATURES, (64, 64), (64, 64), (160,) * 4),
-    "paper": Preset(224, 1024, (64, 64), (64, 64), (512,) * 4),
+    "compact": Preset(192, 384 + SHAPE_MODES, (64, 64), (64, 64), (160,) * 4, SHAPE_MODES),
+    "paper": Preset(224, 1024, (64, 64), (64, 64), (512,) * 4, 0),
 }
 
 
@@ -67,6 +70,8 @@ def affine(numbers: torch.Tensor, translation: torch.Tensor) -> torch.Tensor:
 class CompactTransformer(nn.Module):
     """S: an attention map whose expected position is the translation; the rest from features under it."""
 
+    CELLS = 8  # a side of the attention map
+
     def __init__(self):
         super().__init__()
         layers = 2 + sum(blocks for _, blocks in STAGES[:4])  # the stem and four stages of FaceMesh's trunk
@@ -75,15 +80,20 @@ class CompactTransformer(nn.Module):
         self.context = nn.Sequential(*[ResidualBlock(channels, channels, 1, PReLU(channels)) for _ in range(3)])
         self.attention = zeroed(nn.Conv2d(channels, 1, 1))
         self.numbers = nn.Sequential(nn.Linear(channels, 64), nn.GELU(), zeroed(nn.Linear(64, 6)))
-        axis = (torch.arange(8) + 0.5) / 4 - 1
+        axis = (torch.arange(self.CELLS) + 0.5) / (self.CELLS / 2) - 1
         self.register_buffer("centres", torch.cartesian_prod(axis, axis).flip(1), persistent=False)  # [64, 2] x, y of each cell
 
-    def forward(self, image):  # [B, 3, 256, 256] -> theta [B, 2, 3]
-        maps = self.context(self.trunk(functional.avg_pool2d(image, 2)))  # [B, 128, 8, 8]
+    def attend(self, image):
+        """Theta [B, 2, 3] and the attention map [B, 64] it came from, of an image [B, 3, 256, 256] or its half."""
+        half = image if image.shape[-1] == SMALL_SIZE // 2 else functional.avg_pool2d(image, 2)
+        maps = self.context(self.trunk(half))  # [B, 128, 8, 8]
         weight = self.attention(maps).flatten(2).softmax(2)  # [B, 1, 64]
         numbers = self.numbers((weight * maps.flatten(2)).sum(2))
         scale = numbers[:, :1].detach().clamp(-4, 1).exp()
-        return affine(numbers[:, :4], weight[:, 0] @ self.centres + numbers[:, 4:] * scale)
+        return affine(numbers[:, :4], weight[:, 0] @ self.centres + numbers[:, 4:] * scale), weight[:, 0]
+
+    def forward(self, image):  # [B, 3, 256, 256] -> theta [B, 2, 3]
+        return self.attend(image)[0]
 
 
 class CompactEncoder(nn.Module):
@@ -91,13 +101,26 @@ class CompactEncoder(nn.Module):
 
     def __init__(self, features: int):
         super().__init__()
+        self.curved = features - SHAPE_MODES  # the shape modes' weights may be negative
         self.trunk = Trunk()
         self.blocks = nn.Sequential(*[ResidualBlock(TRUNK_CHANNELS, TRUNK_CHANNELS, 1, PReLU(TRUNK_CHANNELS)) for _ in range(2)])
         self.reduce = nn.Sequential(nn.Conv2d(TRUNK_CHANNELS, 64, 1), PReLU(64))
         self.dense = nn.Linear(64 * TRUNK_SIZE**2, features)
+        self.bend = zeroed(nn.Linear(self.curved, SHAPE_MODES))
+        with torch.no_grad():
+            self.dense.weight[self.curved :] = 0  # the mean face, until trained
+            self.dense.bias[self.curved :] = 0
 
-    def forward(self, face):  # [V, 3, 192, 192] -> [V, 352]
-        return functional.gelu(self.dense(self.reduce(self.blocks(self.trunk(face))).flatten(1)))
+    def maps(self, face):  # [V, 3, 192, 192] -> [V, 64 * 6 * 6]
+        return self.reduce(self.blocks(self.trunk(face))).flatten(1)
+
+    def features(self, maps):  # [V, 2304] -> [V, 464]
+        linear = self.dense(maps)
+        curved = functional.gelu(linear[:, : self.curved])
+        return torch.cat([curved, linear[:, self.curved :] + self.bend(curved)], 1)
+
+    def forward(self, face):  # [V, 3, 192, 192] -> [V, 464]
+        return self.features(self.maps(face))
 
 
 class PaperTransformer(nn.Module):
@@ -132,7 +155,9 @@ class FaceEncoder(nn.Module):
         self.register_buffer("upright", torch.tensor([1.0, 0, 0, 0, 1, 0]))
 
     def forward(self, face):
-        features = self.trunk(face)
+        return self.answer(self.trunk(face))
+
+    def answer(self, features):
         rotation, place, depth, focal, presence = self.pose(features).split([6, 2, 1, 1, 1], 1)
         focal_mm = BASE_FOCAL_MM * focal.clamp(-2, 3).exp()  # 60 mm + f_d, always positive
         # Distance and focal length move together: the face keeps its size while its perspective is found.
@@ -142,13 +167,19 @@ class FaceEncoder(nn.Module):
 
 
 class LandmarkPredictor(nn.Module):
-    """D, Q and P, with the position map inside: features and query uvs to 3D positions and log sigmas."""
+    """D, Q and P, with the position map inside: features and query uvs to 3D positions and log sigmas.
+
+    P's offset on the mean shape has two parts: shape modes over the uv square, weighed by the last features, and the
+    paper's MLP. The modes know how heads differ before the first photo is seen; from nothing, the MLP answered the
+    mean face for hours. What they do not span is the MLP's.
+    """
 
     FREQUENCIES = (1, 2, 4, 8)
     DEFORM = 0.03  # the most that D moves a query, in uv
 
-    def __init__(self, preset: Preset, position_map: np.ndarray):
+    def __init__(self, preset: Preset, position_map: np.ndarray, shape_modes: np.ndarray):
         super().__init__()
+        self.modes = preset.modes
         self.codes = nn.Parameter(torch.randn(len(STYLES), 8))
         self.deformer = mlp(2 + 8, preset.deformer, 2)
         zeroed(self.deformer[-1])
@@ -161,15 +192,26 @@ class LandmarkPredictor(nn.Module):
             self.predictor[-1].weight.mul_(0.1)
             self.predictor[-1].bias.copy_(torch.tensor([0.0, 0, 0, -3]))
         self.register_buffer("position_map", torch.from_numpy(position_map).permute(2, 0, 1)[None].contiguous())  # [1, 3, 512, 512]
+        modes = torch.from_numpy(shape_modes[: self.modes].astype(np.float32)).permute(0, 3, 1, 2)  # [M, 3, 96, 96]
+        self.register_buffer("shape_modes", modes.reshape(1, -1, *modes.shape[2:]).contiguous(), persistent=False)
 
     def deform(self, uv, style):  # [B, K, 2], [B, S] -> [B, K, 2]
         code = (style @ self.codes)[:, None].expand(-1, uv.shape[1], -1)
         return uv + self.DEFORM * torch.tanh(self.deformer(torch.cat([uv * 2 - 1, code], 2)))
 
-    def mean(self, uv):  # [B, K, 2] -> [B, K, 3]
+    def over(self, maps, uv):  # [1, C, H, W], [B, K, 2] -> [B, K, C]
         grid = (uv * 2 - 1) * uv.new_tensor([1.0, -1.0])
-        points = functional.grid_sample(self.position_map.expand(len(uv), -1, -1, -1), grid[:, :, None], align_corners=False, padding_mode="border")
-        return points[..., 0].transpose(1, 2)
+        values = functional.grid_sample(maps, grid.reshape(1, -1, 1, 2), align_corners=False, padding_mode="border")
+        return values[0, :, :, 0].transpose(0, 1).view(*uv.shape[:2], -1)
+
+    def mean(self, uv):  # [B, K, 2] -> [B, K, 3]
+        return self.over(self.position_map, uv)
+
+    def modal(self, features, uv):  # [B, F], [B, K, 2] -> [B, K, 3]
+        if not self.modes:
+            return 0.0
+        modes = self.over(self.shape_modes, uv).view(*uv.shape[:2], self.modes, 3)
+        return (modes * features[:, None, -self.modes :, None]).sum(2)
 
     def forward(self, features, query_uv, style):  # [B, F], [B, K, 2], [B, S]
         uv = self.deform(query_uv, style)
@@ -177,7 +219,7 @@ class LandmarkPredictor(nn.Module):
         waves = [wave(uv * (np.pi * f)) for f in self.FREQUENCIES for wave in (torch.sin, torch.cos)]
         query = self.encoding(torch.cat([uv * 2 - 1, mean * 10, *waves], 2))  # [B, K, 64]
         answer = self.predictor(self.from_features(features)[:, None] + self.from_query(query))
-        return mean + OFFSET_M * answer[..., :3], answer[..., 3:].clamp(-7, 1)  # [B, K, 3], [B, K, 1]
+        return mean + self.modal(features, uv) + OFFSET_M * answer[..., :3], answer[..., 3:].clamp(-7, 1)  # [B, K, 3], [B, K, 1]
 
 
 def rotation_matrix(six: torch.Tensor) -> torch.Tensor:
@@ -198,6 +240,11 @@ def project(position, rotation, translation, focal_mm):
 def to_photo(theta, points):
     """Face image [B, K, 2] to the square-padded photo [B, K, 2]."""
     return points @ theta[:, :, :2].transpose(1, 2) + theta[:, None, :, 2]
+
+
+def chain(outer, inner):
+    """The affine [B, 2, 3] that does `inner`, then `outer`."""
+    return torch.cat([outer[:, :, :2] @ inner[:, :, :2], outer[:, :, :2] @ inner[:, :, 2:] + outer[:, :, 2:]], 2)
 
 
 def crop(photo: torch.Tensor, theta: torch.Tensor, size: int) -> torch.Tensor:
@@ -221,29 +268,35 @@ class InfiniteLandmarks(nn.Module):
         self.transformer = CompactTransformer() if compact else PaperTransformer()
         trunk = CompactEncoder(self.preset.features) if compact else PaperEncoder(self.preset.features)
         self.encoder = FaceEncoder(trunk, self.preset.features)
-        self.predictor = LandmarkPredictor(self.preset, np.load(POSITION_MAP))
+        self.predictor = LandmarkPredictor(self.preset, np.load(POSITION_MAP), np.load(SHAPE_MODES_FILE))
 
     def read(self, face, query_uv, style):
         """What a face image says: dict of position [B, K, 3], log_sigma [B, K], points [B, K, 2] in I', pose, presence."""
-        features, six, translation, focal_mm, presence = self.encoder(face)
+        return self.interpret(self.encoder(face), query_uv, style)
+
+    def interpret(self, encoded, query_uv, style):
+        """`read`'s answer, from what the encoder gave."""
+        features, six, translation, focal_mm, presence = encoded
         position, log_sigma = self.predictor(features, query_uv, style)
         rotation = rotation_matrix(six)
         points = project(position, rotation, translation, focal_mm)
         return {"position": position, "log_sigma": log_sigma[..., 0], "points": points, "rotation": rotation,
                 "translation": translation, "focal_mm": focal_mm, "presence": presence[:, 0]}
 
-    def find(self, photo, looks: int = 1):
-        """S's theta [B, 2, 3]. With two looks, the second is at the first one's crop, a little wider, as the server does it."""
-        theta = self.transformer(shrink(photo))
+    def find(self, photo, looks: int = 1, tile=None):
+        """S's theta [B, 2, 3]. With two looks, the second is at the first one's crop, a little wider, as the server does it.
+
+        The first is at the whole photo, or at a `tile` [B, 2, 3] of it.
+        """
+        theta = self.transformer(shrink(photo)) if tile is None else chain(tile, self.transformer(crop(photo, tile, SMALL_SIZE)))
         for _ in range(looks - 1):
             wide = torch.cat([theta[:, :, :2] * SECOND_LOOK_ZOOM, theta[:, :, 2:]], 2)
-            inner = self.transformer(crop(photo, wide, SMALL_SIZE))
-            theta = torch.cat([wide[:, :, :2] @ inner[:, :, :2], wide[:, :, :2] @ inner[:, :, 2:] + wide[:, :, 2:]], 2)
+            theta = chain(wide, self.transformer(crop(photo, wide, SMALL_SIZE)))
         return theta
 
-    def forward(self, photo, query_uv, style, looks: int = 1):
+    def forward(self, photo, query_uv, style, looks: int = 1, tile=None):
         """The paper's forward pass: photo [B, 3, H, H] to the dict of `read`, theta and `photo_points` [B, K, 2]."""
-        theta = self.find(photo, looks)
+        theta = self.find(photo, looks, tile)
         result = self.read(crop(photo, theta, self.preset.face_size), query_uv, style)
         return {**result, "theta": theta, "photo_points": to_photo(theta, result["points"])}
 

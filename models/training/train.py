@@ -18,13 +18,14 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from . import facemesh
-from .data import PICTURE_SIZE, Photos, Renders, Samples, Stream
-from .network import SMALL_SIZE, InfiniteLandmarks, project, shrink, to_photo
+from .data import NEGATIVE_SHARE, SHRUNK_SIZE, Photos, Renders, Samples, Stream
+from .network import InfiniteLandmarks, project, to_photo
 
 STAGES = ("transformer", "landmarks", "joint")
 AVERAGE = 0.999  # of the weights' exponential moving average, which is what is evaluated and shipped
 WARM_UP = 300  # steps
 CLIP = {"transformer": 1.0, "landmarks": 20.0, "joint": 20.0}  # of the gradient's norm
+FROZEN = 7  # first layers of FaceMesh's trunk that F keeps as they are: at 96 and 48 px they are half of a step
 OUTLIER = 2.0  # sigmas
 TYPICAL_SIGMA = 0.02  # of I'
 
@@ -48,11 +49,31 @@ def corners(theta: torch.Tensor) -> torch.Tensor:
 
 
 def transformer_loss(network: InfiniteLandmarks, batch: dict) -> dict:
-    """L1 between the corners of S's crop and the labelled one's, in crop sides."""
-    theta = network.transformer(shrink(batch["face"]))
-    side = torch.linalg.norm(batch["theta"][:, :, 0], dim=1)
-    error = (corners(theta) - corners(batch["theta"])).abs().mean((1, 2)) / side
-    return {"corners": error.clamp(max=4).mean()}
+    """Distance of the corners of S's crop from the labelled one's, and where S attends.
+
+    The distance, in crop sides, counts by its logarithm: a face found roughly is to be found exactly, and one that
+    was lost, however small, still pulls. The attention is taught its expected position cell by cell: the map of a
+    picture with two likely places may otherwise settle between them.
+    """
+    if not hasattr(network.transformer, "attend"):
+        return {"corners": corner_loss(network.transformer(batch["face"]), batch["theta"]).mean()}
+    theta, attention = network.transformer.attend(batch["face"])
+    place = spread(batch["theta"][:, :, 2], network.transformer.CELLS)
+    attended = -(place * (attention + 1e-6).log()).sum(1)
+    return {"corners": corner_loss(theta, batch["theta"]).mean(), "attention": 0.2 * attended.mean()}
+
+
+def corner_loss(theta: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """log(1 + 4 d) [B], d the mean L1 distance of the crops' corners in sides of the wanted crop."""
+    side = torch.linalg.norm(wanted[:, :, 0], dim=1)
+    return torch.log1p(4 * (corners(theta) - corners(wanted)).abs().mean((1, 2)) / side)
+
+
+def spread(position: torch.Tensor, cells: int) -> torch.Tensor:
+    """The weights [B, cells * cells] of the bilinear interpolation at position [B, 2]: their expected position is it."""
+    place = ((position + 1) * (cells / 2) - 0.5).clamp(0, cells - 1)
+    x, y = ((1 - (place[:, i, None] - torch.arange(cells)).abs()).clamp(min=0) for i in (0, 1))  # [B, cells]
+    return (y[:, :, None] * x[:, None]).flatten(1)
 
 
 def head_losses(answer: dict, batch: dict, target: torch.Tensor) -> dict:
@@ -97,7 +118,11 @@ def points_of(answer: dict) -> torch.Tensor:
 
 
 def landmarks_loss(network: InfiniteLandmarks, batch: dict) -> dict:
-    answer = network.read(batch["face"], batch["uv"], batch["style"])
+    return answer_loss(network.read(batch["face"], batch["uv"], batch["style"]), batch)
+
+
+def answer_loss(answer: dict, batch: dict) -> dict:
+    """The landmarks stage's losses of an answer to face images."""
     present = batch["present"].bool()
     nll = landmark_nll(points_of(answer) - batch["points"], answer["log_sigma"])[present].mean()
     kept = {key: value[present] for key, value in answer.items()}
@@ -110,11 +135,12 @@ def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
 
     A face that S lost is pulled back to the labelled crop instead, and counts as absent for F, which does not see it.
     """
+    present = batch["present"].bool()
     answer = network(batch["face"], batch["uv"], batch["style"])
     scale = torch.linalg.det(answer["theta"][:, :, :2]).abs().sqrt().detach().clamp(min=0.02)
     error = (to_photo(answer["theta"], points_of(answer)) - batch["points"]) / scale[:, None, None]
-    held = (error.detach().norm(dim=2).mean(1) < 1.0)  # a face S lost teaches nothing through the crop
-    lost = transformer_rescue(answer["theta"], batch, ~held)
+    held = present & (error.detach().norm(dim=2).mean(1) < 1.0)  # a face S lost teaches nothing through the crop
+    lost = (corner_loss(answer["theta"], batch["theta"]) * (present & ~held)).mean()
     nll = landmark_nll(error[held], answer["log_sigma"][held]).mean()
     kept = {key: value[held] for key, value in answer.items()}
     target = torch.linalg.solve(answer["theta"][:, :, :2], (batch["points"] - answer["theta"][:, None, :, 2]).transpose(1, 2)).transpose(1, 2)
@@ -123,27 +149,24 @@ def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     return {"nll": nll, "lost": lost, "presence": 0.1 * presence, **heads}
 
 
-def transformer_rescue(theta: torch.Tensor, batch: dict, lost: torch.Tensor) -> torch.Tensor:
-    """transformer_loss of the `lost` [B] alone."""
-    if not lost.any():
-        return theta.sum() * 0
-    side = torch.linalg.norm(batch["theta"][:, :, 0], dim=1)
-    error = (corners(theta) - corners(batch["theta"])).abs().mean((1, 2)) / side
-    return error[lost].clamp(max=4).sum() / len(theta)
-
-
 LOSSES = {"transformer": transformer_loss, "landmarks": landmarks_loss, "joint": joint_loss}
 
 
 def parameters(network: InfiniteLandmarks, stage: str, rate: float) -> list[dict]:
     """The stage's parameter groups; pretrained trunks learn more slowly."""
     encoder, transformer = network.encoder, network.transformer
+    if stage == "landmarks" and isinstance(encoder.trunk.trunk, facemesh.Trunk):
+        for layer in list(encoder.trunk.trunk)[:FROZEN]:
+            layer.requires_grad_(False)
     trunks = {"transformer": [transformer.trunk], "landmarks": [encoder.trunk.trunk], "joint": [encoder.trunk.trunk, transformer]}[stage]
     wholes = {"transformer": [transformer], "landmarks": [encoder, network.predictor], "joint": [network]}[stage]
-    slow = [p for module in trunks for p in module.parameters() if p.requires_grad]
-    known = {id(p) for p in slow}
+    # A step of Adam moves each weight alike, so a sum over 2,304 inputs moves far: at the others' rate it never settles.
+    wide = list(encoder.trunk.dense.parameters()) if stage != "transformer" and hasattr(encoder.trunk, "dense") else []
+    known = {id(p) for p in wide}
+    slow = [p for module in trunks for p in module.parameters() if p.requires_grad and id(p) not in known]
+    known |= {id(p) for p in slow}
     fast = [p for module in wholes for p in module.parameters() if p.requires_grad and id(p) not in known]
-    return [{"params": fast, "peak": rate}, {"params": slow, "peak": rate * 0.5}]
+    return [{"params": fast, "peak": rate}, {"params": slow, "peak": rate * 0.5}, {"params": wide, "peak": rate * 0.1}]
 
 
 def rate_factor(step: int, steps: int) -> float:
@@ -185,10 +208,11 @@ def train(arguments: argparse.Namespace) -> None:
     photos = Photos(arguments.labels, arguments.portraits, validation=False)
     log.info("%d portraits, %d renders (+%d without a face)", len(photos), len(renders) if renders else 0, len(renders.absent) if renders else 0)
     samples = Samples(photos, renders, network.preset.face_size, arguments.render_share)
-    kind = "crop" if arguments.stage == "landmarks" else "picture"
-    options = {} if kind == "crop" else {"size": SMALL_SIZE if arguments.stage == "transformer" else PICTURE_SIZE}
+    kind, options = {"transformer": ("picture", {"size": SHRUNK_SIZE[arguments.preset]}), "landmarks": ("crop", {}),
+                     "joint": ("picture", {"negative_share": NEGATIVE_SHARE})}[arguments.stage]
     stream = Stream(samples, kind, arguments.batch, arguments.seed + step, **options)
-    batches = iter(DataLoader(stream, batch_size=None, num_workers=arguments.workers, prefetch_factor=6))
+    loading = {"prefetch_factor": 6} if arguments.workers else {}
+    batches = iter(DataLoader(stream, batch_size=None, num_workers=arguments.workers, **loading))
 
     arguments.work.mkdir(parents=True, exist_ok=True)
     run = {"command": sys.argv[1:], "seed": arguments.seed, "revision": revision(), "portraits": len(photos), "renders": len(renders) if renders else 0}

@@ -6,8 +6,9 @@ import torch
 from training.data import Source, compose, pose_in_crop, similarities
 from training.crops import apply, invert
 from training.export import export
+from training.modes import principal_modes
 from training.network import InfiniteLandmarks, crop, project, rotation_matrix, to_photo
-from training.train import align, landmark_nll
+from training.train import align, corner_loss, landmark_nll, spread, transformer_loss
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,57 @@ def test_the_landmark_loss_teaches_the_transformer(compact):
     landmark_nll(answer["photo_points"], answer["log_sigma"]).mean().backward()
     assert network.transformer.numbers[-1].bias.grad.abs().sum() > 0
     assert network.transformer.attention.weight.grad.abs().sum() > 0
+
+
+def test_attention_is_taught_the_faces_own_place(compact):
+    place = torch.tensor([[0.0, 0.0], [0.3, -0.52], [-0.87, 0.87]])
+    weight = spread(place, compact.transformer.CELLS)
+    assert torch.allclose(weight @ compact.transformer.centres, place, atol=1e-6)
+    assert torch.allclose(weight.sum(1), torch.ones(3)) and (weight > 0).sum(1).max() <= 4
+
+
+def test_a_lost_small_face_still_pulls_the_transformer():
+    network = InfiniteLandmarks("compact")
+    with torch.no_grad():
+        network.transformer.numbers[-1].bias[0] = np.log(0.06)
+    theta = torch.tensor([[[0.06, 0, 0.8], [0, 0.06, -0.8]]])  # thirteen of its sides from the first guess
+    losses = transformer_loss(network, {"face": torch.rand(1, 3, 128, 128), "theta": theta})
+    losses["corners"].backward()
+    x, y = network.transformer.numbers[-1].bias.grad[4:].tolist()
+    assert x < 0 < y  # a step against the gradient goes right and up, towards it
+
+
+def test_a_found_crop_costs_nothing_and_any_distance_more():
+    wanted = torch.tensor([[[0.2, 0, 0.1], [0, 0.2, -0.3]]]).repeat(4, 1, 1)
+    found = wanted.clone()
+    found[:, 0, 2] += torch.tensor([0.0, 0.1, 1.0, 5.0])
+    loss = corner_loss(found, wanted)
+    assert loss[0] == 0 and (loss[1:] > loss[:-1]).all()
+
+
+def test_the_last_features_weigh_the_shape_modes(compact):
+    uv = torch.rand(1, 20, 2)
+    features = torch.randn(1, compact.preset.features)
+    features[:, -compact.preset.modes :] = 0
+    moved = {}
+    for weight in (1.0, -2.0):
+        weighed = features.clone()
+        weighed[0, -compact.preset.modes + 3] = weight
+        moved[weight] = compact.predictor.modal(weighed, uv)
+    assert torch.allclose(moved[-2.0], -2 * moved[1.0], atol=1e-7)
+    assert 1e-4 < moved[1.0].abs().max() < 0.03  # metres, of one standard deviation
+    assert torch.allclose(compact.predictor.modal(features, uv), torch.zeros(1, 20, 3))
+
+
+def test_principal_modes_span_what_the_heads_do():
+    random = np.random.default_rng(5)
+    basis = random.normal(size=(3, 40, 3))
+    heads = 0.2 + np.einsum("nm,mvx->nvx", random.normal(size=(200, 3)) * [3, 2, 1], basis)
+    mean, modes = principal_modes(heads, random.uniform(0.5, 2, 40), 3)
+    offsets = (heads - mean).reshape(200, -1)
+    scores = np.linalg.lstsq(modes.reshape(3, -1).T, offsets.T, rcond=None)[0]
+    assert np.abs(scores.T @ modes.reshape(3, -1) - offsets).max() < 1e-6
+    assert np.allclose((scores**2).mean(1), 1, atol=1e-6)  # weights of unit variance
 
 
 def test_sigma_rests_where_it_is_the_error():
