@@ -27,6 +27,12 @@ public sealed record FaceOptions
     /// </summary>
     public string? Style { get; init; }
 
+    /// <summary>
+    /// Which face of each photo: 1 is the largest, and so on. Null takes the one that a single look at the photo finds,
+    /// which is much faster; where that finds none, the photo is searched and its largest face taken.
+    /// </summary>
+    public int? Face { get; init; }
+
     /// <summary>Leave out a photo that cannot be used instead of failing; the job still fails when none is left.</summary>
     public bool SkipBadViews { get; init; }
 }

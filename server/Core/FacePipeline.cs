@@ -22,6 +22,7 @@ public sealed class FacePipeline : IDisposable
     private const float NearestDepth = 0.02f; // m
 
     private readonly FaceModel _model;
+    private readonly FaceSearch _search;
     private readonly Dictionary<string, Topology> _topologies;
     private readonly Dictionary<string, Layout> _layouts;
     private readonly PhotoLimits _limits;
@@ -29,7 +30,7 @@ public sealed class FacePipeline : IDisposable
 
     private FacePipeline(FaceModel model, Dictionary<string, Topology> topologies, Dictionary<string, Layout> layouts, PhotoLimits limits)
     {
-        (_model, _topologies, _layouts, _limits) = (model, topologies, layouts, limits);
+        (_model, _search, _topologies, _layouts, _limits) = (model, new FaceSearch(model), topologies, layouts, limits);
         Topologies = [.. topologies.Keys.Order(StringComparer.Ordinal)];
         Layouts = [.. layouts.Keys.Append(Layout.Dense).Order(StringComparer.Ordinal)];
     }
@@ -74,9 +75,14 @@ public sealed class FacePipeline : IDisposable
         RequireKnown("topology", options.Topology, Topologies);
         RequireKnown("layout", options.Layout, Layouts);
         StyleWeights.Parse(options.Style, Model);
+        if (options.Face < 1)
+        {
+            throw new InputException($"There is no face {options.Face}: faces are numbered from 1, the largest.");
+        }
     }
 
     /// <summary>The landmarks of each photo, in the order given.</summary>
+    /// <param name="allFaces">Of every face of each photo, largest first, whatever <see cref="FaceOptions.Face"/> says.</param>
     /// <param name="skipped">Told of each photo left out under <see cref="FaceOptions.SkipBadViews"/>, and why.</param>
     /// <exception cref="InputException">A photo or an option is at fault.</exception>
     public IReadOnlyList<ViewLandmarks> Landmarks(
@@ -84,6 +90,7 @@ public sealed class FacePipeline : IDisposable
         FaceOptions options,
         IProgress<PipelineProgress>? progress = null,
         Action<SkippedView>? skipped = null,
+        bool allFaces = false,
         CancellationToken cancellation = default)
     {
         Validate(options);
@@ -93,7 +100,7 @@ public sealed class FacePipeline : IDisposable
         var layout = ChooseLayout(options, topology);
 
         var views = clock.Run(report => Read(photos, capture, report));
-        var faces = clock.Run(report => FindFaces(views, capture, report, cancellation));
+        var faces = clock.Run(report => FindFaces(views, options.Face, allFaces, capture, report, cancellation));
         var fits = clock.Run(report => Fit(faces, topology, layout, options, capture, report));
         var landmarks = clock.Run(report => Each(fits, report, fit => Describe(fit, layout, new DepthBuffer(fit.Camera, fit.Mesh))));
         foreach (var view in capture.Skipped)
@@ -120,7 +127,7 @@ public sealed class FacePipeline : IDisposable
         var layout = ChooseLayout(options, topology);
 
         var views = clock.Run(report => Read(photos, capture, report));
-        var faces = clock.Run(report => FindFaces(views, capture, report, cancellation));
+        var faces = clock.Run(report => FindFaces(views, options.Face, false, capture, report, cancellation));
         var fits = clock.Run(report => Fit(faces, topology, layout, options, capture, report));
         var blend = new TextureBlend(options.TextureSize);
         var maps = clock.Run(report => Unwrap(fits, topology, layout, options, blend, report, cancellation));
@@ -139,9 +146,13 @@ public sealed class FacePipeline : IDisposable
     // were given can change no rounding; Index, the place in that order, brings results back to it.
     private sealed record View(int Index, string Hash, Photo Photo);
 
-    private sealed record FoundFace(View View, Theta Theta, EncodedFace Encoding);
+    // Number and All (in the order of the numbers) are known only of a photo that was searched for all its faces.
+    private sealed record FoundFace(View View, SeenFace Face, int? Number, IReadOnlyList<FaceSpot> All);
 
-    private sealed record FittedView(View View, double Presence, PhotoCamera Camera, Mesh Mesh, float[] Sigma, Answers Landmarks);
+    private sealed record FittedView(FoundFace Found, PhotoCamera Camera, Mesh Mesh, float[] Sigma, Answers Landmarks)
+    {
+        public View View => Found.View;
+    }
 
     private sealed record UnwrappedView(bool[] Visible, FaceView View);
 
@@ -173,7 +184,7 @@ public sealed class FacePipeline : IDisposable
         return [.. views.OfType<View>().OrderBy(view => view.Hash, StringComparer.Ordinal)];
     }
 
-    private List<FoundFace> FindFaces(List<View> views, Capture capture, Action<double> report, CancellationToken cancellation)
+    private List<FoundFace> FindFaces(List<View> views, int? number, bool all, Capture capture, Action<double> report, CancellationToken cancellation)
     {
         var thetas = new List<Theta>();
         foreach (var view in views)
@@ -182,19 +193,36 @@ public sealed class FacePipeline : IDisposable
             report(0.5 * thetas.Count / views.Count);
         }
         var encodings = _model.Encode([.. views.Select(view => view.Photo)], thetas, cancellation);
-        var faces = new FoundFace?[views.Count];
+        var faces = new FoundFace[views.Count][];
         capture.ForEach(views.Count, 1, i => views[i].Photo.Name, i =>
         {
-            double presence = encodings[i].Presence;
-            if (presence < Model.PresenceThreshold)
+            faces[i] = [];
+            var (view, whole) = (views[i], new SeenFace(thetas[i], encodings[i]));
+            if (number is null && !all && whole.Encoding.Presence >= Model.PresenceThreshold)
             {
-                throw new InputException(string.Create(CultureInfo.InvariantCulture,
-                    $"'{views[i].Photo.Name}': no face was found (presence {presence:F2}, at least {Model.PresenceThreshold:F2} is needed). Use a photo in which the face is whole, upright and at least a tenth of the picture wide."));
+                faces[i] = [new FoundFace(view, whole, null, [])];
+                return;
             }
-            faces[i] = new FoundFace(views[i], thetas[i], encodings[i]);
+            var found = _search.FindAll(view.Photo, whole, part => report(0.5 + (0.5 * (i + part) / views.Count)));
+            RequireFace(view.Photo.Name, found.Count, number ?? 1, whole.Encoding.Presence);
+            var numbered = found.Select((spot, n) => new FoundFace(view, spot.Face, n + 1, found));
+            faces[i] = [.. all ? numbered : numbered.Skip((number ?? 1) - 1).Take(1)];
         });
-        capture.RequireOne(faces.Count(face => face is not null));
-        return [.. faces.OfType<FoundFace>()];
+        capture.RequireOne(faces.Count(found => found.Length > 0));
+        return [.. faces.SelectMany(found => found)];
+    }
+
+    private void RequireFace(string name, int found, int number, double presence)
+    {
+        if (found == 0)
+        {
+            throw new InputException(string.Create(CultureInfo.InvariantCulture,
+                $"'{name}': no face was found (presence {presence:F2}, at least {Model.PresenceThreshold:F2} is needed). Use a photo in which the face is whole, upright and at least a tenth of the picture wide."));
+        }
+        if (number > found)
+        {
+            throw new InputException($"'{name}' shows {(found == 1 ? "1 face" : $"{found} faces")}; there is no face {number}. Choose {(found == 1 ? "1" : $"1 to {found}")}; 1 is the largest.");
+        }
     }
 
     private List<FittedView> Fit(List<FoundFace> faces, Topology topology, Layout layout, FaceOptions options, Capture capture, Action<double> report)
@@ -206,12 +234,12 @@ public sealed class FacePipeline : IDisposable
         var fits = new FittedView?[faces.Count];
         capture.ForEach(faces.Count, 1, i => faces[i].View.Photo.Name, i =>
         {
-            var (view, theta, encoding) = faces[i];
+            var (view, (theta, encoding)) = (faces[i].View, faces[i].Face);
             var camera = new PhotoCamera(encoding.Pose, theta, view.Photo.Width, view.Photo.Height);
             var answers = _model.Predict(encoding, queries, style, view.Photo.Name);
             RequireInFront(camera, answers.Head, view.Photo.Name);
             var landmarks = dense ? answers : new Answers(answers.Head[vertices..], answers.Sigma[vertices..]);
-            fits[i] = new FittedView(view, encoding.Presence, camera, new Mesh(topology, answers.Head[..vertices]), answers.Sigma[..vertices], landmarks);
+            fits[i] = new FittedView(faces[i], camera, new Mesh(topology, answers.Head[..vertices]), answers.Sigma[..vertices], landmarks);
             report((i + 1.0) / faces.Count);
         });
         capture.RequireOne(fits.Count(fit => fit is not null));
@@ -241,7 +269,9 @@ public sealed class FacePipeline : IDisposable
                 blend.Add(atlas);
             }
             var landmarks = Describe(fit, layout, depth);
-            var overlay = Overlay.Draw(photo, fit.Mesh, depth, [.. landmarks.Landmarks.Select(mark => (new PixelPoint(mark.X, mark.Y), mark.Visible))]);
+            var overlay = Overlay.Draw(
+                photo, fit.Mesh, depth, [.. landmarks.Landmarks.Select(mark => (new PixelPoint(mark.X, mark.Y), mark.Visible))],
+                [.. fit.Found.All.Select(spot => (spot.Centre, spot.Radius))], fit.Found.Number);
             var texture = PictureEncoder.Png(atlas.Rgba, atlas.Size, atlas.Size);
             views[i] = new UnwrappedView([.. fit.Mesh.Head.Select(depth.Sees)], new FaceView(landmarks, texture, overlay));
             report((double)Interlocked.Increment(ref done) / fits.Count);
@@ -265,20 +295,28 @@ public sealed class FacePipeline : IDisposable
         return (glb, texture);
     }
 
-    private JsonObject Extras(FaceOptions options) => new()
+    private JsonObject Extras(FaceOptions options)
     {
-        ["tool"] = "MeshFromFaces",
-        ["version"] = Version,
-        ["model"] = new JsonObject { ["name"] = Model.Name, ["version"] = Model.Version, ["hash"] = Model.Hash },
-        ["options"] = new JsonObject
+        var chosen = new JsonObject
         {
             ["textureSize"] = options.TextureSize,
             ["topology"] = options.Topology,
             ["layout"] = options.Layout,
             ["style"] = options.Style ?? Model.DefaultStyle,
             ["skipBadViews"] = options.SkipBadViews,
-        },
-    };
+        };
+        if (options.Face is { } face)
+        {
+            chosen["face"] = face;
+        }
+        return new JsonObject
+        {
+            ["tool"] = "MeshFromFaces",
+            ["version"] = Version,
+            ["model"] = new JsonObject { ["name"] = Model.Name, ["version"] = Model.Version, ["hash"] = Model.Hash },
+            ["options"] = chosen,
+        };
+    }
 
     private static ViewLandmarks Describe(FittedView fit, Layout layout, DepthBuffer depth)
     {
@@ -292,7 +330,7 @@ public sealed class FacePipeline : IDisposable
         }
         var translation = camera.Pose.Translation;
         return new ViewLandmarks(
-            fit.View.Photo.Name, camera.Width, camera.Height, fit.Presence, layout.Name, landmarks,
+            fit.View.Photo.Name, fit.Found.Number, camera.Width, camera.Height, fit.Found.Face.Encoding.Presence, layout.Name, landmarks,
             camera.Theta.ToArray(), camera.Pose.RotationArray(), [translation.X, translation.Y, translation.Z], camera.Pose.FocalMm);
     }
 

@@ -3,8 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace MeshFromFaces.Core;
 
-/// <summary>The landmarks of one photo: an entry of landmarks.json and of the HTTP answers.</summary>
+/// <summary>The landmarks of one face: an entry of landmarks.json and of the HTTP answers.</summary>
 /// <param name="Image">The photo's name as given.</param>
+/// <param name="Face">The face's number, from 1, the largest; null (and absent from the JSON) when the photo was not searched for all its faces.</param>
 /// <param name="Width">Pixels, after the EXIF orientation was applied.</param>
 /// <param name="Height">Pixels, after the EXIF orientation was applied.</param>
 /// <param name="Presence">Probability that the photo shows a face, 0..1.</param>
@@ -16,6 +17,7 @@ namespace MeshFromFaces.Core;
 /// <param name="FocalMm">Focal length of the face image's camera on a 36 mm sensor.</param>
 public sealed record ViewLandmarks(
     string Image,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Face,
     int Width,
     int Height,
     double Presence,
@@ -26,7 +28,7 @@ public sealed record ViewLandmarks(
     IReadOnlyList<float> Translation,
     float FocalMm)
 {
-    /// <summary>The bytes of landmarks.json: an array, one entry a photo.</summary>
+    /// <summary>The bytes of landmarks.json: an array, one entry a face.</summary>
     public static byte[] ToJson(IReadOnlyList<ViewLandmarks> views) =>
         JsonSerializer.SerializeToUtf8Bytes(views, LandmarksJson.Default.IReadOnlyListViewLandmarks);
 }

@@ -26,7 +26,7 @@ public sealed class BadRequestTests(TestServer server) : IClassFixture<TestServe
     }
 
     [Theory]
-    [InlineData("""{"textureSise": 2048}""", "'textureSise' is not known. Allowed: textureSize, topology, layout, style, skipBadViews.")]
+    [InlineData("""{"textureSise": 2048}""", "'textureSise' is not known. Allowed: textureSize, topology, layout, style, face, skipBadViews.")]
     [InlineData("""{"textureSize": "2048"}""", "textureSize")]
     [InlineData("""{"textureSize": 1e99}""", "textureSize")]
     [InlineData("""{"textureSize": 100}""", "512")]
@@ -34,6 +34,8 @@ public sealed class BadRequestTests(TestServer server) : IClassFixture<TestServe
     [InlineData("""{"textureSize": 512, "textureSize": 1024}""", "not valid JSON")]
     [InlineData("""{"skipBadViews": null}""", "skipBadViews")]
     [InlineData("""{"layout": "nosuch"}""", "nosuch")]
+    [InlineData("""{"face": 0}""", "from 1, the largest")]
+    [InlineData("""{"face": "smallest"}""", "face")]
     [InlineData("""{"style": "nosuch"}""", "nosuch")]
     [InlineData("""{"topology": "nosuch"}""", "mid")]
     [InlineData("""{"topology": "/etc/passwd"}""", "mid")]

@@ -44,6 +44,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("standard input", "landmarks", "-")]
     [InlineData("2 times", "landmarks", "face.jpg", "./face.jpg")]
     [InlineData("empty", "landmarks", "")]
+    [InlineData("from 1, not '0'", "landmarks", "face.jpg", "--face", "0")]
+    [InlineData("'largest' or a whole number", "mesh", "face.jpg", "--output", "face.glb", "--face", "smallest")]
+    [InlineData("contradict", "landmarks", "face.jpg", "--face", "2", "--all-faces")]
     [InlineData("overwrite", "landmarks", "face.jpg", "--output", "face.jpg")]
     public async Task A_wrong_command_line_is_exit_code_2_and_says_what_is_wrong(string word, params string[] arguments)
     {

@@ -103,6 +103,26 @@ public sealed class ResultTests : IDisposable
     }
 
     [Fact]
+    public async Task Of_two_faces_each_is_listed_with_its_number_and_either_can_be_meshed()
+    {
+        string photo = _folder.Write("two.jpg", TestPhotos.TwoFaces);
+        var all = await Executable.RunAsync("landmarks", photo, "--all-faces", "--quiet");
+        Assert.True(all.ExitCode == 0, all.Error);
+        using var faces = JsonDocument.Parse(all.Output);
+        Assert.Equal([(1, true), (2, false)], faces.RootElement.EnumerateArray().Select(face => (
+            face.GetProperty("face").GetInt32(), face.GetProperty("landmarks")[30].GetProperty("x").GetDouble() < 512)));
+
+        var second = await Executable.RunAsync("mesh", photo, "--face", "2", "--output", _folder["second/"], "--texture-size", "512", "--quiet");
+        Assert.True(second.ExitCode == 0, second.Error);
+        using var meshed = JsonDocument.Parse(await File.ReadAllTextAsync(_folder["second/landmarks.json"]));
+        Assert.Equal(faces.RootElement[1].GetRawText(), Assert.Single(meshed.RootElement.EnumerateArray()).GetRawText());
+
+        var largest = await Executable.RunAsync("landmarks", photo, "--face", "largest", "--quiet");
+        Assert.Equal($"[{faces.RootElement[0].GetRawText()}]", largest.Output.Trim());
+        Assert.Contains("'two.jpg' shows 2 faces; there is no face 3", (await Executable.RunAsync("landmarks", photo, "--face", "3")).AssertFails(exitCode: 3), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_dense_layout_gives_a_landmark_for_every_vertex()
     {
         var run = await Executable.RunAsync("landmarks", Repository.Portrait, "--layout", "dense", "--quiet");

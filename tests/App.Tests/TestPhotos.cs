@@ -23,6 +23,18 @@ internal static class TestPhotos
         }
     }
 
+    /// <summary>The example portrait beside itself, mirrored and smaller: two faces, the left one the larger.</summary>
+    public static byte[] TwoFaces
+    {
+        get
+        {
+            using var portrait = Image.NewFromFile(Repository.Portrait).ExtractBand(0, n: 3);
+            using var mirrored = portrait.FlipHor().Resize(0.6);
+            using var picture = portrait.Join(mirrored, Enums.Direction.Horizontal, expand: true, background: [90]);
+            return picture.JpegsaveBuffer(q: 95);
+        }
+    }
+
     public static byte[] Truncated => NoFace[..(NoFace.Length / 2)];
 
     public static byte[] OnePixel

@@ -11,7 +11,7 @@ public sealed class FaceFilesTests : IDisposable
     [Fact]
     public void A_capture_is_written_whole_over_an_older_one_and_leaves_nothing_else()
     {
-        var landmarks = new ViewLandmarks("front.jpg", 640, 480, 0.9, "ibug68",
+        var landmarks = new ViewLandmarks("front.jpg", null, 640, 480, 0.9, "ibug68",
             [new Landmark(1.5f, 2.5f, [0, 0.1f, 0.2f], 0.75f, true)], [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 1, 0, 0, 0, 1], [0, 0, -1], 60);
         var face = new Face([1], [2], [new FaceView(landmarks, [3], [4])], [], []);
         File.WriteAllBytes(Path.Combine(_folder, "me.glb"), [9, 9, 9]);

@@ -13,6 +13,7 @@ internal static class JobOptions
         ["topology"] = (options, value) => Text(value) is { } name ? options with { Topology = name } : null,
         ["layout"] = (options, value) => Text(value) is { } name ? options with { Layout = name } : null,
         ["style"] = (options, value) => Text(value) is { } name ? options with { Style = name } : null,
+        ["face"] = (options, value) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? options with { Face = number } : null,
         ["skipBadViews"] = (options, value) => value.ValueKind is JsonValueKind.True or JsonValueKind.False ? options with { SkipBadViews = value.GetBoolean() } : null,
     };
 

@@ -8,6 +8,8 @@ namespace MeshFromFaces.Server.Cli;
 /// <summary>Arguments and options that several commands share.</summary>
 internal static class CommonOptions
 {
+    private const string Largest = "largest";
+
     private static readonly FaceOptions Defaults = new();
 
     public static readonly Option<bool> Quiet = new("--quiet", "-q")
@@ -54,6 +56,13 @@ internal static class CommonOptions
         HelpName = "FOLDER",
     };
 
+    public static readonly Option<int?> Face = new("--face")
+    {
+        Description = $"Which face, when a photo shows several: '{Largest}', or its number, 1 being the largest. [default: the one that a single look finds, the fastest]",
+        HelpName = "N",
+        CustomParser = ParseFace,
+    };
+
     public static readonly Option<bool> SkipBadViews = new("--skip-bad-views")
     {
         Description = "Leave out photos that cannot be used instead of failing.",
@@ -70,6 +79,7 @@ internal static class CommonOptions
             TopologyFile = isFile ? topology : null,
             Layout = parsed.GetRequiredValue(Layout),
             Style = parsed.GetValue(Style),
+            Face = parsed.GetValue(Face),
             SkipBadViews = parsed.GetValue(SkipBadViews),
         };
     }
@@ -100,6 +110,21 @@ internal static class CommonOptions
         DefaultValueFactory = _ => standard,
         CustomParser = result => Parse(result, name, minimum, maximum),
     };
+
+    private static int? ParseFace(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (text == Largest)
+        {
+            return 1;
+        }
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0)
+        {
+            return number;
+        }
+        result.AddError($"--face takes '{Largest}' or a whole number from 1, not '{text}'.");
+        return null;
+    }
 
     private static int Parse(ArgumentResult result, string name, int minimum, int maximum)
     {

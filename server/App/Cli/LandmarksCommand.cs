@@ -14,6 +14,11 @@ internal static class LandmarksCommand
         DefaultValueFactory = _ => OutputPath.StandardOutput,
     };
 
+    private static readonly Option<bool> AllFaces = new("--all-faces")
+    {
+        Description = "List every face of each photo, largest first, each with its number.",
+    };
+
     public static Command Create()
     {
         var command = new Command("landmarks", """
@@ -21,11 +26,19 @@ internal static class LandmarksCommand
 
             Example:
               mesh-from-faces landmarks front.jpg left.jpg --layout ibug68 --output landmarks.json
+              mesh-from-faces landmarks group.jpg --all-faces
             """)
         {
             CommonOptions.Photos, CommonOptions.Layout, Output, CommonOptions.Style,
-            CommonOptions.Topology, CommonOptions.Model, CommonOptions.SkipBadViews,
+            CommonOptions.Face, AllFaces, CommonOptions.Topology, CommonOptions.Model, CommonOptions.SkipBadViews,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(AllFaces) && result.GetResult(CommonOptions.Face) is not null)
+            {
+                result.AddError("--face and --all-faces contradict each other; use one of them.");
+            }
+        });
         command.SetAction(RunAsync);
         return command;
     }
@@ -43,7 +56,7 @@ internal static class LandmarksCommand
         {
             var photos = PhotoArguments.Read(paths, cancellation);
             using var pipeline = CommonOptions.LoadPipeline(parsed, options);
-            return pipeline.Landmarks(photos, options, progress, skipped.Add, cancellation);
+            return pipeline.Landmarks(photos, options, progress, skipped.Add, parsed.GetValue(AllFaces), cancellation);
         });
         cancellation.ThrowIfCancellationRequested();
         var files = output.Write(ViewLandmarks.ToJson(views));

@@ -27,7 +27,7 @@ internal static class MeshCommand
             """)
         {
             CommonOptions.Photos, Output, TextureSize, CommonOptions.Topology, CommonOptions.Layout,
-            CommonOptions.Style, CommonOptions.Model, CommonOptions.SkipBadViews,
+            CommonOptions.Style, CommonOptions.Face, CommonOptions.Model, CommonOptions.SkipBadViews,
         };
         command.SetAction(RunAsync);
         return command;

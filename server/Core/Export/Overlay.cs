@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using MeshFromFaces.Core.Geometry;
 using MeshFromFaces.Core.Imaging;
@@ -18,14 +19,29 @@ internal static class Overlay
     private static readonly Vector3 Mark = new(255, 176, 32);
     private static readonly Vector3 Rim = new(32, 16, 0);
 
+    // 0 to 9, three dots across and five down, the rows from the top; a system's fonts may differ or be missing.
+    private static readonly int[] Digits =
+    [
+        0b111_101_101_101_111, 0b010_110_010_010_111, 0b111_001_111_100_111, 0b111_001_111_001_111, 0b101_101_111_001_001,
+        0b111_100_111_001_111, 0b111_100_111_101_111, 0b111_001_010_010_010, 0b111_101_111_101_111, 0b111_101_111_001_111,
+    ];
+
     /// <param name="depth">Of the mesh in this photo.</param>
+    /// <param name="faces">Middle and half the width, in photo pixels, of every face that deserves a number, in the order of the numbers; may be empty.</param>
+    /// <param name="chosen">The number of the face that the mesh is of, from 1.</param>
     /// <returns>JPEG, at most 2048 pixels a side.</returns>
-    public static byte[] Draw(Photo photo, Mesh mesh, DepthBuffer depth, IReadOnlyList<(PixelPoint At, bool Visible)> landmarks)
+    public static byte[] Draw(
+        Photo photo, Mesh mesh, DepthBuffer depth, IReadOnlyList<(PixelPoint At, bool Visible)> landmarks,
+        IReadOnlyList<(PixelPoint Centre, float Radius)> faces, int? chosen)
     {
         double scale = Math.Min(1, (double)MaxSide / photo.SquareSide);
         var canvas = Shrink(photo, scale);
         DrawMesh(canvas, mesh, depth, (float)scale);
         DrawLandmarks(canvas, landmarks, (float)scale);
+        for (int i = 0; i < faces.Count; i++)
+        {
+            DrawNumber(canvas, i + 1, faces[i].Centre, faces[i].Radius, i + 1 == chosen ? Mark : Line, (float)scale);
+        }
         return PictureEncoder.Jpeg(canvas.Pixels, canvas.Width, canvas.Height);
     }
 
@@ -115,6 +131,39 @@ internal static class Overlay
                     Mix(canvas, (y * canvas.Width) + x, Rim, rim * (visible ? 0.6f : 0.25f));
                     Mix(canvas, (y * canvas.Width) + x, Mark, disc * (visible ? 1 : 0.3f));
                 }
+            }
+        }
+    }
+
+    // A frame around the face and its number in the frame's upper left corner.
+    private static void DrawNumber(Photo canvas, int number, PixelPoint centre, float radius, Vector3 colour, float scale)
+    {
+        var (middle, half) = (new Vector2(centre.X, centre.Y) * scale, 1.6f * radius * scale);
+        var (left, right, top, bottom) = Clip(canvas, middle - new Vector2(half), middle + new Vector2(half), 0);
+        int line = Math.Clamp((int)(half / 40), 1, 4), dot = Math.Clamp((int)(half / 25), 2, 8);
+        Fill(canvas, left, top, right - left, line, colour);
+        Fill(canvas, left, bottom - line, right - left, line, colour);
+        Fill(canvas, left, top, line, bottom - top, colour);
+        Fill(canvas, right - line, top, line, bottom - top, colour);
+        string digits = number.ToString(CultureInfo.InvariantCulture);
+        Fill(canvas, left, top, ((4 * digits.Length) + 1) * dot, 7 * dot, colour);
+        for (int i = 0; i < digits.Length * 15; i++)
+        {
+            var (digit, row, column) = (i / 15, i % 15 / 3, i % 3);
+            if ((Digits[digits[digit] - '0'] >> (14 - (i % 15)) & 1) != 0)
+            {
+                Fill(canvas, left + (((4 * digit) + column + 1) * dot), top + ((row + 1) * dot), dot, dot, Rim);
+            }
+        }
+    }
+
+    private static void Fill(Photo canvas, int left, int top, int width, int height, Vector3 colour)
+    {
+        for (int y = Math.Max(top, 0); y < Math.Min(top + height, canvas.Height); y++)
+        {
+            for (int x = Math.Max(left, 0); x < Math.Min(left + width, canvas.Width); x++)
+            {
+                Mix(canvas, (y * canvas.Width) + x, colour, 1);
             }
         }
     }

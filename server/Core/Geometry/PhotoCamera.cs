@@ -35,6 +35,9 @@ public sealed class PhotoCamera
     /// <summary>Photo pixels a unit of the face image's [-1, 1]: what turns a sigma into pixels.</summary>
     public float PixelsPerFaceUnit => Theta.Scale * Math.Max(Width, Height) / 2f;
 
+    /// <summary>Photo pixels a metre across at the head's depth.</summary>
+    public float PixelsPerMetre => PixelsPerFaceUnit * 2 * Pose.FocalMm / SensorMm / -Pose.Translation.Z;
+
     /// <summary>Only meaningful in front of the camera.</summary>
     public PixelPoint Project(Vector3 head)
     {

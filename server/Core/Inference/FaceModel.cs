@@ -49,12 +49,20 @@ internal sealed class FaceModel : IDisposable
     /// Where the face is: face image to photo. The transformer looks twice, at the whole photo and then at what it chose
     /// there, a little wider: on validation portraits that takes a tenth off the landmarks' mean error.
     /// </summary>
-    public Theta FindFace(Photo photo)
+    /// <param name="tile">The part of the photo to look at first in place of the whole: tile to photo.</param>
+    public Theta FindFace(Photo photo, Theta? tile = null)
     {
         const int Size = GraphContract.ImageSize;
         var image = new float[3 * Size * Size];
-        Resampler.Square(photo, Size, image);
-        var first = Transform(image, photo.Name).Zoom(SecondLookZoom);
+        if (tile is { } part)
+        {
+            Resampler.Crop(photo, CropToPhoto(photo, part, Size), Size, image);
+        }
+        else
+        {
+            Resampler.Square(photo, Size, image);
+        }
+        var first = (tile ?? Theta.Identity).After(Transform(image, photo.Name)).Zoom(SecondLookZoom);
         Resampler.Crop(photo, CropToPhoto(photo, first, Size), Size, image, 0);
         return first.After(Transform(image, photo.Name));
     }

@@ -9,17 +9,21 @@ namespace MeshFromFaces.Core.Tests.Support;
 /// </summary>
 internal sealed class TrainedModelFactAttribute : FactAttribute
 {
-    public TrainedModelFactAttribute()
-    {
-        if (!IsTrained() && Environment.GetEnvironmentVariable("CI") != "true")
-        {
-            Skip = "models/compact is untrained: its card has no metrics.";
-        }
-    }
+    public TrainedModelFactAttribute() => Skip = Reason;
+
+    internal static string? Reason { get; } = IsTrained() || Environment.GetEnvironmentVariable("CI") == "true"
+        ? null
+        : "models/compact is untrained: its card has no metrics.";
 
     private static bool IsTrained()
     {
         string card = Path.Combine(FacePipeline.DefaultModelFolder, "model.json");
         return File.Exists(card) && JsonNode.Parse(File.ReadAllText(card))!["metrics"] is JsonObject { Count: > 0 };
     }
+}
+
+/// <summary>The same of several cases.</summary>
+internal sealed class TrainedModelTheoryAttribute : TheoryAttribute
+{
+    public TrainedModelTheoryAttribute() => Skip = TrainedModelFactAttribute.Reason;
 }
