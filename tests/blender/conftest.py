@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 
 import cv2
 import pytest
@@ -13,20 +14,38 @@ HERE = pathlib.Path(__file__).resolve().parent
 PORTRAIT = ROOT / "examples" / "photos" / "astronaut.png"
 
 
+ADDON = ROOT / "addon" / "mesh_from_faces"
+SERVER = ROOT / "server" / "App" / "bin" / "Release" / "net10.0"
+
+sys.path.insert(0, str(ADDON.parent))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_server():
+    """The Release build that the C# tests made, brought up to date if need be."""
+    command = ["dotnet", "build", ROOT / "server" / "App", "--configuration", "Release", "--no-restore", "--nologo", "-v", "q"]
+    subprocess.run([*map(str, command)], check=True, timeout=600)
+
+
 def mesh_from_faces(*arguments):
-    """Runs the built program; the Release build that the C# tests made is brought up to date if need be."""
-    command = ["dotnet", "run", "--project", ROOT / "server" / "App", "--configuration", "Release", "--no-restore", "--"]
-    return subprocess.run([*map(str, command), *map(str, arguments)], check=True, timeout=300)
+    return subprocess.run([SERVER / "mesh-from-faces", *map(str, arguments)], check=True, timeout=300)
 
 
 def blender(script, *arguments):
     """Runs a script of this folder in a Blender without window and without the user's settings; gives what it wrote as JSON."""
-    command = ["blender", "--background", "--factory-startup", "--python-exit-code", "1", "--python", HERE / script, "--"]
+    run_blender("--factory-startup", "--python", HERE / script, "--", *arguments)
+
+
+def run_blender(*arguments, home=None, folder=None):
+    """What it printed. With a home of its own, Blender is as its user left it there, and the server on the PATH."""
+    command = ["blender", "--background", "--python-exit-code", "1", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    done = subprocess.run(
-        [*map(str, command), *map(str, arguments)], capture_output=True, text=True, timeout=600, env=environment
-    )
+    if home:
+        environment = {key: value for key, value in environment.items() if not key.startswith(("XDG_", "BLENDER_"))}
+        environment |= {"HOME": str(home), "PATH": f"{SERVER}:{os.environ['PATH']}"}
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=900, env=environment, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 class Capture:
