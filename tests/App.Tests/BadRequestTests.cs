@@ -39,6 +39,8 @@ public sealed class BadRequestTests(TestServer server) : IClassFixture<TestServe
     [InlineData("""{"style": "nosuch"}""", "nosuch")]
     [InlineData("""{"topology": "nosuch"}""", "mid")]
     [InlineData("""{"topology": "/etc/passwd"}""", "mid")]
+    [InlineData("""{"layout": "\ud800"}""", "surrogate")]
+    [InlineData("""{"\udc00": 1}""", "surrogate")]
     [InlineData("[]", "not a JSON object")]
     [InlineData("{", "not valid JSON")]
     [InlineData("", "not valid JSON")]

@@ -46,19 +46,18 @@ internal static class TestPhotos
         }
     }
 
-    /// <summary>A PNG of one pixel whose header says 40,000 x 40,000, with a right checksum.</summary>
-    public static byte[] Huge
+    public static byte[] Huge => Png(40_000, 40_000);
+
+    /// <summary>A PNG of one pixel whose header says another size, with a right checksum.</summary>
+    public static byte[] Png(int width, int height)
     {
-        get
-        {
-            byte[] png = OnePixel;
-            // Signature 8, chunk length 4, then the checksummed part: "IHDR", width, height, 5 bytes more; its CRC follows.
-            const int TypeAt = 12, WidthAt = 16, CrcAt = 29;
-            BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(WidthAt), 40_000);
-            BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(WidthAt + 4), 40_000);
-            BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(CrcAt), Crc32(png.AsSpan(TypeAt..CrcAt)));
-            return png;
-        }
+        byte[] png = OnePixel;
+        // Signature 8, chunk length 4, then the checksummed part: "IHDR", width, height, 5 bytes more; its CRC follows.
+        const int TypeAt = 12, WidthAt = 16, CrcAt = 29;
+        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(WidthAt), width);
+        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(WidthAt + 4), height);
+        BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(CrcAt), Crc32(png.AsSpan(TypeAt..CrcAt)));
+        return png;
     }
 
     /// <summary>Cases for both edges, the command line and HTTP: file name, bytes, and a word the message must hold.</summary>

@@ -28,22 +28,30 @@ internal static class JobOptions
 
     private static FaceOptions Parse(byte[] json)
     {
-        using var document = Read(json);
-        if (document.RootElement.ValueKind != JsonValueKind.Object)
+        try
         {
-            throw Bad("'options' is not a JSON object such as {\"textureSize\": 2048}.");
-        }
-        var options = new FaceOptions();
-        foreach (var property in document.RootElement.EnumerateObject())
-        {
-            if (!Keys.TryGetValue(property.Name, out var set))
+            using var document = Read(json);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
-                throw Bad($"Option '{Shown(property.Name)}' is not known. Allowed: {string.Join(", ", Keys.Keys)}.");
+                throw Bad("'options' is not a JSON object such as {\"textureSize\": 2048}.");
             }
-            options = set(options, property.Value)
-                ?? throw Bad($"Option '{property.Name}' cannot be {Shown(property.Value.GetRawText())}: that is the wrong kind of value.");
+            var options = new FaceOptions();
+            foreach (var property in document.RootElement.EnumerateObject())
+            {
+                if (!Keys.TryGetValue(property.Name, out var set))
+                {
+                    throw Bad($"Option '{Shown(property.Name)}' is not known. Allowed: {string.Join(", ", Keys.Keys)}.");
+                }
+                options = set(options, property.Value)
+                    ?? throw Bad($"Option '{property.Name}' cannot be {Shown(property.Value.GetRawText())}: that is the wrong kind of value.");
+            }
+            return options;
         }
-        return options;
+        catch (InvalidOperationException)
+        {
+            // What the parser throws for an escape that cannot be made a text.
+            throw Bad("'options' has half of a surrogate pair, such as \\ud800 alone, which is no text.");
+        }
     }
 
     private static JsonDocument Read(byte[] json)
