@@ -22,9 +22,12 @@ internal sealed class ServerProcess : IDisposable
     /// <summary>Calls this server, with its token.</summary>
     public HttpClient Client { get; }
 
-    public static async Task<ServerProcess> StartAsync(string dataFolder, params IEnumerable<string> options)
+    public static Task<ServerProcess> StartAsync(string dataFolder, params IEnumerable<string> options) =>
+        FollowAsync(Executable.Start(["serve", "--data", dataFolder, .. options]), dataFolder);
+
+    /// <summary>Takes over a server that was just started; from now on it is stopped with this.</summary>
+    public static async Task<ServerProcess> FollowAsync(Process process, string dataFolder)
     {
-        var process = Executable.Start(["serve", "--data", dataFolder, .. options]);
         try
         {
             // Printed once the handshake is written.

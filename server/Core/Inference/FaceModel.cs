@@ -27,14 +27,16 @@ internal sealed class FaceModel : IDisposable
     private readonly int _faceSize;
 
     /// <exception cref="InputException">The folder, its card or a graph is missing, altered or of another shape.</exception>
-    public FaceModel(string folder)
+    public FaceModel(string folder) : this(folder, FindAccelerator())
+    {
+    }
+
+    /// <param name="addAccelerator">Adds CUDA to a session's options; null where the runtime comes without it.</param>
+    internal FaceModel(string folder, Action<SessionOptions>? addAccelerator)
     {
         Card = ReadCard(folder);
-        using var options = MakeOptions(out string device);
-        Device = device;
-        _transformer = Open(folder, GraphContract.SpatialTransformer, options);
-        _encoder = Open(folder, GraphContract.FaceEncoder, options);
-        _predictor = Open(folder, GraphContract.LandmarkPredictor, options);
+        (var sessions, Device) = OpenAll(folder, addAccelerator);
+        (_transformer, _encoder, _predictor) = (sessions[0], sessions[1], sessions[2]);
         _faceSize = _encoder.InputMetadata[GraphContract.Face].Dimensions is [_, 3, int height, int width] && height == width && height > 0
             ? height
             : throw new InputException($"'{Path.Combine(folder, GraphContract.FaceEncoder.File)}' needs an input '{GraphContract.Face}' [V,3,H,H]. Export the model again.");
@@ -190,7 +192,13 @@ internal sealed class FaceModel : IDisposable
         }
     }
 
-    private static SessionOptions MakeOptions(out string device)
+    private static Action<SessionOptions>? FindAccelerator()
+    {
+        ShareThreads();
+        return OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider") ? options => options.AppendExecutionProvider_CUDA() : null;
+    }
+
+    private static SessionOptions MakeOptions()
     {
         bool shareThreads = ShareThreads();
         var options = new SessionOptions
@@ -201,19 +209,6 @@ internal sealed class FaceModel : IDisposable
         if (shareThreads)
         {
             options.DisablePerSessionThreads();
-        }
-        device = "CPU";
-        if (OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider"))
-        {
-            try
-            {
-                options.AppendExecutionProvider_CUDA();
-                device = "CUDA";
-            }
-            catch (OnnxRuntimeException exception)
-            {
-                device = $"CPU (CUDA failed: {exception.Message})";
-            }
         }
         return options;
     }
@@ -250,6 +245,44 @@ internal sealed class FaceModel : IDisposable
             text.Append(CultureInfo.InvariantCulture, $"{file} {hash}\n");
         }
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+
+    // CUDA shows that it cannot be had (no driver, no library, no memory) when it is asked for or when a graph is to run on it.
+    private (InferenceSession[] Sessions, string Device) OpenAll(string folder, Action<SessionOptions>? addAccelerator)
+    {
+        string device = "CPU";
+        if (addAccelerator is not null)
+        {
+            try
+            {
+                return (OpenGraphs(folder, addAccelerator), "CUDA");
+            }
+            catch (Exception e) when (e is OnnxRuntimeException or EntryPointNotFoundException or InputException { InnerException: OnnxRuntimeException })
+            {
+                device = $"CPU (CUDA failed: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ").Trim()})";
+            }
+        }
+        return (OpenGraphs(folder, _ => { }), device);
+    }
+
+    private InferenceSession[] OpenGraphs(string folder, Action<SessionOptions> configure)
+    {
+        using var options = MakeOptions();
+        configure(options);
+        var opened = new List<InferenceSession>();
+        try
+        {
+            foreach (var graph in (Graph[])[GraphContract.SpatialTransformer, GraphContract.FaceEncoder, GraphContract.LandmarkPredictor])
+            {
+                opened.Add(Open(folder, graph, options));
+            }
+            return [.. opened];
+        }
+        catch
+        {
+            opened.ForEach(session => session.Dispose());
+            throw;
+        }
     }
 
     private InferenceSession Open(string folder, Graph graph, SessionOptions options)
