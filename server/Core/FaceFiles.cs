@@ -9,6 +9,12 @@ public static class FaceFiles
     public const string Texture = "texture.png";
     public const string Landmarks = "landmarks.json";
 
+    /// <summary>Of a video: one <see cref="FrameLandmarks"/> a line.</summary>
+    public const string FrameLandmarks = "landmarks.jsonl";
+
+    /// <summary>Of a video.</summary>
+    public const string FocalPlot = "focal.svg";
+
     /// <param name="view">Counted from 1.</param>
     public static string ViewTexture(int view) => string.Create(CultureInfo.InvariantCulture, $"textures/view-{view}.png");
 

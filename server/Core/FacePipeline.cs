@@ -18,6 +18,9 @@ public sealed class FacePipeline : IDisposable
 {
     public const int MaxViews = 64;
 
+    // Of a face's crop: where it is looked for in the next frame of a video.
+    private const float FollowZoom = 1.6f;
+
     // Nearer than this the projection is meaningless.
     private const float NearestDepth = 0.02f; // m
 
@@ -108,6 +111,39 @@ public sealed class FacePipeline : IDisposable
             skipped?.Invoke(view);
         }
         return landmarks;
+    }
+
+    /// <summary>
+    /// The landmarks of a video, frame by frame as they are asked for; no more than a frame is held. Each frame gives what it
+    /// would give as a photo. With <see cref="FaceOptions.Face"/>, though, the face chosen is followed: where it was in
+    /// the frame before is looked at first, and only where it is lost are all faces searched again.
+    /// </summary>
+    /// <returns>One a frame, in their order; a frame at fault says why, and the next is taken.</returns>
+    /// <exception cref="InputException">An option is at fault.</exception>
+    public IEnumerable<FrameLandmarks> Follow(IEnumerable<Frame> frames, FaceOptions options, CancellationToken cancellation = default)
+    {
+        Validate(options);
+        var topology = ChooseTopology(options);
+        var layout = ChooseLayout(options, topology);
+        FoundFace? last = null;
+        return frames.Select(frame =>
+        {
+            cancellation.ThrowIfCancellationRequested();
+            try
+            {
+                var capture = new Capture(skipBadViews: false);
+                var view = new View(0, "", frame.Read());
+                var face = FindAgain(view, last) ?? FindFaces([view], options.Face, false, capture, _ => cancellation.ThrowIfCancellationRequested(), cancellation).Single();
+                var fit = Fit([face], topology, layout, options, capture, _ => { }).Single();
+                last = options.Face is null ? null : face;
+                return new FrameLandmarks(frame.Number, frame.Time, Describe(fit, layout, new DepthBuffer(fit.Camera, fit.Mesh)), null);
+            }
+            catch (InputException fault)
+            {
+                last = null;
+                return new FrameLandmarks(frame.Number, frame.Time, null, fault.Message);
+            }
+        });
     }
 
     /// <summary>One mesh with one texture from all photos.</summary>
@@ -210,6 +246,18 @@ public sealed class FacePipeline : IDisposable
         });
         capture.RequireOne(faces.Count(found => found.Length > 0));
         return [.. faces.SelectMany(found => found)];
+    }
+
+    // Where it was in the frame before, with as much around it as it may have moved.
+    private FoundFace? FindAgain(View view, FoundFace? last)
+    {
+        if (last is null)
+        {
+            return null;
+        }
+        var theta = _model.FindFace(view.Photo, last.Face.Theta.Zoom(FollowZoom));
+        var encoding = _model.Encode([view.Photo], [theta])[0];
+        return encoding.Presence >= Model.PresenceThreshold ? last with { View = view, Face = new SeenFace(theta, encoding) } : null;
     }
 
     private void RequireFace(string name, int found, int number, double presence)

@@ -1,5 +1,7 @@
+using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using MeshFromFaces.Core.Geometry;
 
 namespace MeshFromFaces.Core;
 
@@ -28,6 +30,20 @@ public sealed record ViewLandmarks(
     IReadOnlyList<float> Translation,
     float FocalMm)
 {
+    /// <summary>Focal length of the photo's own camera, on a sensor whose 36 mm are the photo's longer side.</summary>
+    [JsonIgnore]
+    public float LensMm => Camera.LensMm;
+
+    /// <summary>Photo pixels a metre across at the head's depth.</summary>
+    [JsonIgnore]
+    public float PixelsPerMetre => Camera.PixelsPerMetre;
+
+    private PhotoCamera Camera => new(
+        new Pose(Row(0), Row(3), Row(6), new(Translation[0], Translation[1], Translation[2]), FocalMm),
+        new Geometry.Theta(Theta[0], Theta[1], Theta[2], Theta[3], Theta[4], Theta[5]), Width, Height);
+
+    private Vector3 Row(int at) => new(Rotation[at], Rotation[at + 1], Rotation[at + 2]);
+
     /// <summary>The bytes of landmarks.json: an array, one entry a face.</summary>
     public static byte[] ToJson(IReadOnlyList<ViewLandmarks> views) =>
         JsonSerializer.SerializeToUtf8Bytes(views, LandmarksJson.Default.IReadOnlyListViewLandmarks);
@@ -43,4 +59,5 @@ public sealed record Landmark(float X, float Y, IReadOnlyList<float> Position, f
 /// <summary>The one JSON form of landmarks, for the command line and HTTP.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = false)]
 [JsonSerializable(typeof(IReadOnlyList<ViewLandmarks>))]
+[JsonSerializable(typeof(FrameLandmarks))]
 public sealed partial class LandmarksJson : JsonSerializerContext;

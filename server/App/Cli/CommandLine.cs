@@ -50,6 +50,7 @@ internal static class CommandLine
     {
         MeshCommand.Create(),
         LandmarksCommand.Create(),
+        VideoCommand.Create(),
         ServeCommand.Create(),
         CommonOptions.Quiet,
         CommonOptions.Verbose,

@@ -40,6 +40,16 @@ internal sealed record OutputPath(string Path, bool IsFolder)
         return Checked(new OutputPath(path, IsFolder: false), photos);
     }
 
+    /// <exception cref="CommandException">Nothing can be written there.</exception>
+    public static OutputPath ForVideo(string path)
+    {
+        if (path.Length == 0 || File.Exists(path))
+        {
+            throw new CommandException(ExitCode.Usage, $"--output '{path}' is no folder. Name a folder; it is made if it is missing.");
+        }
+        return Checked(new OutputPath(path, IsFolder: true), []);
+    }
+
     /// <returns>The paths of the files written.</returns>
     public IReadOnlyList<string> Write(Face face) =>
         IsFolder ? [.. FaceFiles.Write(face, Path).Select(name => System.IO.Path.Combine(Path, name))] : Write(face.Glb);

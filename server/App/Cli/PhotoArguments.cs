@@ -41,11 +41,12 @@ internal static class PhotoArguments
         return photos;
     }
 
-    private static byte[] ReadFile(string path)
+    /// <exception cref="InputException">It is missing or cannot be read.</exception>
+    public static byte[] ReadFile(string path)
     {
         if (Directory.Exists(path))
         {
-            throw new InputException($"'{path}' is a folder, not a photo. Name the photos in it, for example {Path.Combine(path, "*.jpg")}.");
+            throw new InputException($"'{path}' is a folder, not a photo. Name the photos in it, for example {Path.Combine(path, "*.jpg")}; the frames of a video are for the command 'video'.");
         }
         if (!File.Exists(path))
         {

@@ -79,13 +79,11 @@ internal static class GlbWriter
         return (rotation * roll, Vector3.Transform(pose.Translation, roll));
     }
 
-    private static double LensMm(PhotoCamera camera) => camera.Pose.FocalMm * camera.Theta.Scale;
-
     private static Camera CreateCamera(ModelRoot model, PhotoCamera camera, string name)
     {
         double halfHeight = (double)camera.Height / Math.Max(camera.Width, camera.Height) * PhotoCamera.SensorMm / 2;
         var result = model.CreateCamera(name);
-        result.SetPerspectiveMode((float)camera.Width / camera.Height, (float)(2 * Math.Atan2(halfHeight, LensMm(camera))), 0.01f, 100);
+        result.SetPerspectiveMode((float)camera.Width / camera.Height, (float)(2 * Math.Atan2(halfHeight, camera.LensMm)), 0.01f, 100);
         return result;
     }
 
@@ -100,7 +98,7 @@ internal static class GlbWriter
         ["width"] = view.Camera.Width,
         ["height"] = view.Camera.Height,
         ["orientation"] = view.Orientation,
-        ["lens_mm"] = LensMm(view.Camera),
+        ["lens_mm"] = (double)view.Camera.LensMm,
         ["sensor_mm"] = PhotoCamera.SensorMm,
         ["shift_x"] = -view.Camera.Theta.X0 / 2,
         ["shift_y"] = view.Camera.Theta.Y0 / 2,

@@ -35,6 +35,9 @@ public sealed class PhotoCamera
     /// <summary>Photo pixels a unit of the face image's [-1, 1]: what turns a sigma into pixels.</summary>
     public float PixelsPerFaceUnit => Theta.Scale * Math.Max(Width, Height) / 2f;
 
+    /// <summary>Focal length of this camera on a sensor whose <see cref="SensorMm"/> are the photo's longer side.</summary>
+    public float LensMm => Pose.FocalMm * Theta.Scale;
+
     /// <summary>Photo pixels a metre across at the head's depth.</summary>
     public float PixelsPerMetre => PixelsPerFaceUnit * 2 * Pose.FocalMm / SensorMm / -Pose.Translation.Z;
 

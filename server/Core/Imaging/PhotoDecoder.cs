@@ -99,7 +99,8 @@ public static class PhotoDecoder
         }
     }
 
-    private static void RequireSize(string name, int width, int height, PhotoLimits limits)
+    /// <exception cref="InputException">A photo of this size is not taken; the message says which would be.</exception>
+    public static void RequireSize(string name, int width, int height, PhotoLimits limits)
     {
         if (width < MinSide || height < MinSide)
         {
