@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using MeshFromFaces.Core.Imaging;
 using MeshFromFaces.Core.Tests.Support;
@@ -50,6 +51,25 @@ public sealed class ShippedModelTests(ITestOutputHelper output)
             // Eyes above the nose's tip above the mouth, the subject's right eye on the image's left.
             Assert.True(view.Landmarks[36].Y < view.Landmarks[33].Y && view.Landmarks[33].Y < view.Landmarks[57].Y);
             Assert.True(view.Landmarks[36].X < view.Landmarks[45].X);
+        }
+    }
+
+    // What no 2D figure shows: a head whose canonical shape is turned or moved, and whose pose makes up for it.
+    [TrainedModelFact]
+    public void The_canonical_shape_of_every_example_photo_stands_where_the_mean_face_stands()
+    {
+        using var pipeline = FacePipeline.Load();
+        Vector3[] mean = [.. File.ReadLines(Path.Combine(Repository.Root, "models", "canonical", "topologies", "mid.obj"))
+            .Where(line => line.StartsWith("v ", StringComparison.Ordinal))
+            .Select(line => line.Split(' ')[1..].Select(number => float.Parse(number, CultureInfo.InvariantCulture)).ToArray())
+            .Select(xyz => new Vector3(xyz[0], xyz[1], xyz[2]))];
+        foreach (var photo in ExamplePhotos())
+        {
+            var marks = pipeline.Landmarks([photo], new FaceOptions { Layout = "dense" }).Single().Landmarks;
+            Assert.Equal(mean.Length, marks.Count);
+            float off = 1000 * marks.Zip(mean).Average(pair => Vector3.Distance(new(pair.First.Position[0], pair.First.Position[1], pair.First.Position[2]), pair.Second));
+            output.WriteLine($"{photo.Name}: {off:F1} mm from the mean face");
+            Assert.InRange(off, 0, 12);
         }
     }
 
