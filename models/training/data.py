@@ -4,6 +4,7 @@ A source is an image with points whose uv is known; a sample is that source warp
 Two kinds: a *crop* is a face image I' around the labelled face (trains F and P alone); a *picture* is a
 whole square photo with the face anywhere (trains S, and S, F and P together).
 """
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,9 +76,14 @@ class Photos:
         return Source(self.images[index], self.points[index], self.uv, STYLES.index("photo"))
 
 
+@functools.cache
+def position_map() -> np.ndarray:
+    return np.load(POSITION_MAP)
+
+
 def mean_points(uv: np.ndarray) -> np.ndarray:
     """The mean face [K, 3] m at uv [K, 2], bilinear in the position map."""
-    grid = np.load(POSITION_MAP)
+    grid = position_map()
     pixel = (uv * [len(grid), -len(grid)] + [0, len(grid)] - 0.5).astype(np.float32)
     return cv2.remap(grid, pixel[:, :1], pixel[:, 1:], cv2.INTER_LINEAR)[:, 0]
 
@@ -247,7 +253,7 @@ class Samples:
 
     def labels(self, source: Source, chosen: np.ndarray, theta: np.ndarray) -> dict:
         result = {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": source.position is not None,
-                  "position": np.zeros((QUERIES, 3)), "rotation": np.eye(3), "distance": 1.0}
+                  "position": np.zeros((QUERIES, 3)) if source.position is not None else mean_points(source.uv[chosen]), "rotation": np.eye(3), "distance": 1.0}
         if source.position is not None:
             rotation, distance = pose_in_crop(source, theta)
             result.update(position=source.position[chosen], rotation=rotation, distance=distance)

@@ -8,7 +8,7 @@ from training.crops import apply, invert
 from training.export import export
 from training.modes import principal_modes
 from training.network import InfiniteLandmarks, crop, project, rotation_matrix, to_photo
-from training.train import align, corner_loss, landmark_nll, spread, transformer_loss
+from training.train import align, corner_loss, head_losses, landmark_nll, spread, transformer_loss
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +100,19 @@ def test_the_last_features_weigh_the_shape_modes(compact):
     assert torch.allclose(moved[-2.0], -2 * moved[1.0], atol=1e-7)
     assert 1e-4 < moved[1.0].abs().max() < 0.03  # metres, of one standard deviation
     assert torch.allclose(compact.predictor.modal(features, uv), torch.zeros(1, 20, 3))
+
+
+def test_photos_hold_the_canonical_shape_in_place():
+    # What their 2D labels do not see, a head that moved with a camera that makes up for it, costs something.
+    def losses(shift):
+        position = torch.zeros(1, 30, 3).uniform_(-0.05, 0.05, generator=torch.Generator().manual_seed(2))
+        moved = torch.tensor([0.0, 0.0, shift])
+        answer = {"position": position + moved, "rotation": torch.eye(3)[None], "translation": torch.tensor([[0.0, 0, -0.5]]) - moved, "focal_mm": torch.full((1, 1), 60.0)}
+        target = project(position, torch.eye(3)[None], torch.tensor([[0.0, 0, -0.5]]), torch.full((1, 1), 60.0))
+        return head_losses(answer, {"solid": torch.zeros(1), "position": position}, target)
+
+    still, moved = losses(0.0), losses(0.1)
+    assert moved["flat"] == pytest.approx(float(still["flat"]), abs=1e-4) and moved["prior"] > still["prior"] + 1
 
 
 def test_principal_modes_span_what_the_heads_do():
