@@ -22,11 +22,11 @@ public static class FaceFiles
     public static string Overlay(int view) => string.Create(CultureInfo.InvariantCulture, $"overlay-{view}.jpg");
 
     /// <summary>
-    /// Writes a capture into a folder (made if it is missing). Each file is written beside its place and then renamed,
-    /// the GLB last: whoever sees the GLB sees all, and a failure leaves an older file whole.
+    /// Writes a capture into a folder (made if it is missing), each file whole (<see cref="WholeFile"/>) and the GLB last:
+    /// whoever sees the GLB sees all, and a failure leaves an older file as it was.
     /// </summary>
     /// <returns>The files' names relative to <paramref name="folder"/>, with forward slashes, the GLB first.</returns>
-    public static IReadOnlyList<string> Write(Face face, string folder, string glbName = Glb)
+    public static IReadOnlyList<string> Write(Face face, string folder, string glbName = Glb, CancellationToken cancellation = default)
     {
         var files = new List<(string Name, byte[] Bytes)> { (glbName, face.Glb), (Texture, face.Texture) };
         for (int i = 0; i < face.Views.Count; i++)
@@ -37,24 +37,9 @@ public static class FaceFiles
         files.Add((Landmarks, ViewLandmarks.ToJson([.. face.Views.Select(view => view.Landmarks)])));
         foreach (var (name, bytes) in Enumerable.Reverse(files))
         {
-            WriteWhole(Path.Combine(folder, name), bytes);
+            cancellation.ThrowIfCancellationRequested();
+            WholeFile.Write(Path.Combine(folder, name), bytes);
         }
         return [.. files.Select(file => file.Name)];
-    }
-
-    /// <summary>Writes a file so that nobody ever sees half of it.</summary>
-    public static void WriteWhole(string path, byte[] bytes)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        string temporary = path + "." + Path.GetRandomFileName() + ".tmp";
-        try
-        {
-            File.WriteAllBytes(temporary, bytes);
-            File.Move(temporary, path, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(temporary);
-        }
     }
 }

@@ -102,7 +102,7 @@ public sealed class FacePipeline : IDisposable
         var topology = ChooseTopology(options);
         var layout = ChooseLayout(options, topology);
 
-        var views = clock.Run(report => Read(photos, capture, report));
+        var views = clock.Run(report => Read(photos, capture, report, cancellation));
         var faces = clock.Run(report => FindFaces(views, options.Face, allFaces, capture, report, cancellation));
         var fits = clock.Run(report => Fit(faces, topology, layout, options, capture, report));
         var landmarks = clock.Run(report => Each(fits, report, fit => Describe(fit, layout, new DepthBuffer(fit.Camera, fit.Mesh))));
@@ -155,28 +155,43 @@ public sealed class FacePipeline : IDisposable
         CancellationToken cancellation = default)
     {
         Validate(options);
-        var clock = new StageClock(
-            [("Reading photos", 0.25), ("Finding faces", 0.05), ("Fitting the face", 0.1), ("Unwrapping photos", 0.45), ("Filling the texture", 0.05), ("Writing the mesh", 0.1)],
-            progress, cancellation);
+        var clock = new StageClock(UsualTimes(photos, options), progress, cancellation);
         var capture = new Capture(options.SkipBadViews);
         var topology = ChooseTopology(options);
         var layout = ChooseLayout(options, topology);
 
-        var views = clock.Run(report => Read(photos, capture, report));
+        var views = clock.Run(report => Read(photos, capture, report, cancellation));
         var faces = clock.Run(report => FindFaces(views, options.Face, false, capture, report, cancellation));
         var fits = clock.Run(report => Fit(faces, topology, layout, options, capture, report));
         var blend = new TextureBlend(options.TextureSize);
         var maps = clock.Run(report => Unwrap(fits, topology, layout, options, blend, report, cancellation));
-        var atlas = clock.Run(_ => blend.Average(cancellation));
+        var atlas = clock.Run(report => blend.Average(report, cancellation));
         var (glb, texture) = clock.Run(_ =>
         {
             var mesh = Mesh.Combine(topology, [.. fits.Select(fit => fit.Mesh.Head)], [.. fits.Select(fit => fit.Sigma)], [.. maps.Select(map => map.Visible)]);
-            return Write(mesh, atlas, fits, options);
+            return Write(mesh, atlas, fits, options, cancellation);
         });
         return new Face(glb, texture, [.. InOrder(fits, maps).Select(map => map.View)], capture.Skipped, clock.Times);
     }
 
     public void Dispose() => _model.Dispose();
+
+    // Milliseconds of processor, as `tests/Benchmarks -- stages` measured them over one to four photos of 0.3 to 24
+    // megapixels and atlases of 512 to 8192 texels. What a photo's pixels cost is told by its bytes, known before any work.
+    private static (string Stage, double Weight)[] UsualTimes(IReadOnlyList<PhotoFile> photos, FaceOptions options)
+    {
+        double views = photos.Count, megabytes = photos.Sum(photo => photo.Bytes.Length / 1e6);
+        double megatexels = (double)options.TextureSize * options.TextureSize / 1e6;
+        return
+        [
+            ("Reading photos", (5 * views) + (80 * megabytes)),
+            ("Finding faces", (15 * views) + (60 * megabytes)),
+            ("Fitting the face", 27 * views),
+            ("Unwrapping photos", (30 * views) + (100 * megabytes) + (70 * views * megatexels)),
+            ("Filling the texture", 48 * megatexels),
+            ("Writing the mesh", 8 + (23 * megatexels)),
+        ];
+    }
 
     // One photo of the capture. They are worked on in the order of their content's hash, so that the order in which they
     // were given can change no rounding; Index, the place in that order, brings results back to it.
@@ -192,7 +207,7 @@ public sealed class FacePipeline : IDisposable
 
     private sealed record UnwrappedView(bool[] Visible, FaceView View);
 
-    private List<View> Read(IReadOnlyList<PhotoFile> photos, Capture capture, Action<double> report)
+    private List<View> Read(IReadOnlyList<PhotoFile> photos, Capture capture, Action<double> report, CancellationToken cancellation)
     {
         if (photos.Count is < 1 or > MaxViews)
         {
@@ -207,7 +222,7 @@ public sealed class FacePipeline : IDisposable
             {
                 return; // Refused below; no need to fill the memory first.
             }
-            var photo = PhotoDecoder.Decode(photos[i], _limits);
+            var photo = PhotoDecoder.Decode(photos[i], _limits, cancellation);
             Interlocked.Add(ref pixels, (long)photo.Width * photo.Height);
             views[i] = new View(i, Convert.ToHexString(SHA256.HashData(photos[i].Bytes)), photo);
             report((double)Interlocked.Increment(ref done) / photos.Count);
@@ -299,9 +314,11 @@ public sealed class FacePipeline : IDisposable
     private List<UnwrappedView> Unwrap(
         List<FittedView> fits, Topology topology, Layout layout, FaceOptions options, TextureBlend blend, Action<double> report, CancellationToken cancellation)
     {
-        var map = MapOf(topology, options.TextureSize);
+        var map = MapOf(topology, options.TextureSize, cancellation);
         var views = new UnwrappedView[fits.Count];
+        const int Steps = 3; // Of a view: colours, overlay, PNG.
         int done = 0;
+        void Step() => report((double)Interlocked.Increment(ref done) / (Steps * fits.Count));
         var parallel = new ParallelOptions
         {
             CancellationToken = cancellation,
@@ -316,27 +333,30 @@ public sealed class FacePipeline : IDisposable
             {
                 blend.Add(atlas);
             }
+            Step();
             var landmarks = Describe(fit, layout, depth);
             var overlay = Overlay.Draw(
                 photo, fit.Mesh, depth, [.. landmarks.Landmarks.Select(mark => (new PixelPoint(mark.X, mark.Y), mark.Visible))],
-                [.. fit.Found.All.Select(spot => (spot.Centre, spot.Radius))], fit.Found.Number);
-            var texture = PictureEncoder.Png(atlas.Rgba, atlas.Size, atlas.Size);
+                [.. fit.Found.All.Select(spot => (spot.Centre, spot.Radius))], fit.Found.Number, cancellation);
+            Step();
+            var texture = PictureEncoder.Png(atlas.Rgba, atlas.Size, atlas.Size, cancellation);
             views[i] = new UnwrappedView([.. fit.Mesh.Head.Select(depth.Sees)], new FaceView(landmarks, texture, overlay));
-            report((double)Interlocked.Increment(ref done) / fits.Count);
+            Step();
         });
         return [.. views];
     }
 
-    private (byte[] Glb, byte[] Texture) Write(Mesh mesh, Atlas atlas, List<FittedView> fits, FaceOptions options)
+    private (byte[] Glb, byte[] Texture) Write(Mesh mesh, Atlas atlas, List<FittedView> fits, FaceOptions options, CancellationToken cancellation)
     {
         byte[] texture = [];
         byte[] glb = [];
         Parallel.Invoke(
-            () => texture = PictureEncoder.Png(atlas.Rgba, atlas.Size, atlas.Size),
+            new ParallelOptions { CancellationToken = cancellation },
+            () => texture = PictureEncoder.Png(atlas.Rgba, atlas.Size, atlas.Size, cancellation),
             // JPEG: a tenth of the PNG's size, and every reader of glTF has it.
             () => glb = GlbWriter.Write(
                 mesh,
-                PictureEncoder.Jpeg(atlas.Rgb(), atlas.Size, atlas.Size),
+                PictureEncoder.Jpeg(atlas.Rgb(), atlas.Size, atlas.Size, cancellation),
                 [.. fits.OrderBy(fit => fit.View.Index).Select(fit => new GlbView(fit.View.Photo.Name, fit.Camera, fit.View.Photo.Orientation))],
                 $"MeshFromFaces {Version}",
                 Extras(options)));
@@ -396,12 +416,12 @@ public sealed class FacePipeline : IDisposable
     private static T[] InOrder<T>(List<FittedView> fits, IReadOnlyList<T> results) =>
         [.. fits.Zip(results).OrderBy(pair => pair.First.View.Index).Select(pair => pair.Second)];
 
-    private AtlasMap MapOf(Topology topology, int size)
+    private AtlasMap MapOf(Topology topology, int size, CancellationToken cancellation)
     {
         var map = _lastMap;
         if (map is null || map.Topology != topology || map.Size != size)
         {
-            _lastMap = map = AtlasMap.Make(topology, size);
+            _lastMap = map = AtlasMap.Make(topology, size, cancellation);
         }
         return map;
     }

@@ -3,11 +3,12 @@ using System.Diagnostics;
 namespace MeshFromFaces.Core;
 
 /// <summary>Runs the stages of a job one after the other, times them and reports how far the whole is.</summary>
-/// <param name="shares">The stages in their order, each with its usual part of the job's time; the parts sum to 1.</param>
-internal sealed class StageClock((string Stage, double Share)[] shares, IProgress<PipelineProgress>? progress, CancellationToken cancellation)
+/// <param name="weights">The stages in their order, each with its usual time, in one unit of any size.</param>
+internal sealed class StageClock((string Stage, double Weight)[] weights, IProgress<PipelineProgress>? progress, CancellationToken cancellation)
 {
     private readonly List<StageTime> _times = [];
     private readonly Lock _reporting = new();
+    private readonly double _all = weights.Sum(entry => entry.Weight);
 
     public IReadOnlyList<StageTime> Times => _times;
 
@@ -15,15 +16,15 @@ internal sealed class StageClock((string Stage, double Share)[] shares, IProgres
     public T Run<T>(Func<Action<double>, T> work)
     {
         cancellation.ThrowIfCancellationRequested();
-        var (stage, share) = shares[_times.Count];
-        double before = shares.Take(_times.Count).Sum(entry => entry.Share), reached = 0;
+        var (stage, weight) = weights[_times.Count];
+        double before = weights.Take(_times.Count).Sum(entry => entry.Weight), reached = 0;
         void Report(double part)
         {
             cancellation.ThrowIfCancellationRequested();
             lock (_reporting)
             {
                 reached = Math.Max(reached, Math.Clamp(part, 0, 1));
-                progress?.Report(new PipelineProgress(stage, Math.Min(1, before + (share * reached))));
+                progress?.Report(new PipelineProgress(stage, Math.Min(1, (before + (weight * reached)) / _all)));
             }
         }
         Report(0);

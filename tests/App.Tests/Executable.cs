@@ -35,9 +35,10 @@ internal static class Executable
         return await FinishAsync(process);
     }
 
-    public static Process Start(IEnumerable<string> arguments, string folder = "") => Process.Start(new ProcessStartInfo(
+    /// <param name="under">Of Linux: a command with its arguments that runs the one that follows them in its own place.</param>
+    public static Process Start(IEnumerable<string> arguments, string folder = "", IEnumerable<string>? under = null) => Process.Start(new ProcessStartInfo(
         // A test run in the background inherits an ignored SIGINT, and would hand it on; a user's shell does not.
-        OperatingSystem.IsLinux() ? "env" : File, OperatingSystem.IsLinux() ? ["--default-signal=INT", File, .. arguments] : arguments)
+        OperatingSystem.IsLinux() ? "env" : File, OperatingSystem.IsLinux() ? ["--default-signal=INT", .. under ?? [], File, .. arguments] : arguments)
     {
         WorkingDirectory = folder,
         RedirectStandardInput = true,

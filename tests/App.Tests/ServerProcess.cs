@@ -26,12 +26,20 @@ internal sealed class ServerProcess : IDisposable
         FollowAsync(Executable.Start(["serve", "--data", dataFolder, .. options]), dataFolder);
 
     /// <summary>Takes over a server that was just started; from now on it is stopped with this.</summary>
-    public static async Task<ServerProcess> FollowAsync(Process process, string dataFolder)
+    public static async Task<ServerProcess> FollowAsync(Process process, string dataFolder) =>
+        await ListeningAsync(process, dataFolder) ?? throw new InvalidOperationException(await process.StandardError.ReadToEndAsync());
+
+    /// <summary>The same, of a server that may be killed at any moment.</summary>
+    /// <returns>Null when it ended before it listened.</returns>
+    public static async Task<ServerProcess?> ListeningAsync(Process process, string dataFolder)
     {
         try
         {
             // Printed once the handshake is written.
-            string line = await process.StandardOutput.ReadLineAsync() ?? await process.StandardError.ReadToEndAsync();
+            if (await process.StandardOutput.ReadLineAsync() is not { } line)
+            {
+                return null;
+            }
             Assert.StartsWith("Listening on http://127.0.0.1:", line, StringComparison.Ordinal);
             // Nobody reads its log here; left in the pipe it would hold the server up once the pipe is full.
             process.ErrorDataReceived += (_, _) => { };
@@ -67,6 +75,7 @@ internal sealed class ServerProcess : IDisposable
     {
         Client.Dispose();
         Executable.Kill(Process);
+        Process.WaitForExit();
         Process.Dispose();
     }
 }

@@ -46,6 +46,7 @@ public sealed class TestServer : IAsyncLifetime
     public async Task DisposeAsync()
     {
         Client.Dispose();
+        await _app.StopAsync();
         await _app.DisposeAsync();
         _data.Dispose();
     }

@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Running;
 using MeshFromFaces.Benchmarks;
 
-// dotnet run -c Release --project tests/Benchmarks -- stages [--photos FOLDER] [--rounds N]
+// dotnet run -c Release --project tests/Benchmarks -- stages [--photos FOLDER] [--texture-size N] [--rounds N]
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*'
 if (args is ["stages", ..])
 {

@@ -1,8 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using MeshFromFaces.Core;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using MeshFromFaces.Server.Jobs;
 
 namespace MeshFromFaces.Server.Api;
 
@@ -30,7 +30,7 @@ internal sealed record Handshake(string Url, string Token, int Pid, string Versi
         }
     }
 
-    public void Write(string dataFolder) => PrivateFile.WriteWhole(PathIn(dataFolder), JsonSerializer.SerializeToUtf8Bytes(this, Json));
+    public void Write(string dataFolder) => WholeFile.Write(PathIn(dataFolder), JsonSerializer.SerializeToUtf8Bytes(this, Json), ownerOnly: true);
 }
 
 /// <summary>Writes the handshake once the server listens, and takes it away when it begins to stop.</summary>

@@ -15,6 +15,7 @@ internal static class JobEndpoints
         jobs.MapPost("/", CreateJobAsync);
         jobs.MapGet("/", GetJobs);
         jobs.MapGet("/{id}", GetJob);
+        jobs.MapGet("/{id}/events", GetEventsAsync).Produces<JobRecord>(contentType: "text/event-stream");
         jobs.MapGet("/{id}/files/{**name}", GetFile);
         jobs.MapDelete("/{id}", DeleteJob);
     }
@@ -22,42 +23,29 @@ internal static class JobEndpoints
     private static async Task<Accepted<JobRecord>> CreateJobAsync(
         HttpRequest request, JobStore jobs, ModelHost model, ServerLimits limits, CancellationToken cancellation)
     {
-        if (jobs.IsFull)
-        {
-            throw QueueFull(limits);
-        }
+        using var upload = jobs.Receive();
         var pipeline = await model.ReadyAsync(cancellation);
-        var job = jobs.Create();
-        bool queued = false;
-        try
-        {
-            await JobRequest.ReadAsync(request, job, pipeline, limits, cancellation);
-            queued = jobs.TryEnqueue(job);
-        }
-        finally
-        {
-            if (!queued)
-            {
-                job.RemoveFolder();
-            }
-        }
-        return queued ? TypedResults.Accepted($"/v1/jobs/{job.Id}", job.Record) : throw QueueFull(limits);
+        await JobRequest.ReadAsync(request, upload, pipeline, limits, cancellation);
+        var job = upload.Accept();
+        return TypedResults.Accepted($"/v1/jobs/{job.Id}", job.Record);
     }
 
     private static Ok<IReadOnlyList<JobRecord>> GetJobs(JobStore jobs) => TypedResults.Ok(jobs.Records);
 
     private static Ok<JobRecord> GetJob(string id, JobStore jobs) => TypedResults.Ok(Find(jobs, id).Record);
 
-    private static PhysicalFileHttpResult GetFile(string id, string name, JobStore jobs)
+    private static Task GetEventsAsync(string id, JobStore jobs, JobEvents events, HttpContext context) => events.WriteAsync(Find(jobs, id), context);
+
+    private static FileStreamHttpResult GetFile(string id, string name, JobStore jobs)
     {
         var job = Find(jobs, id);
         // Only what the job itself listed is served, so no name can lead out of its folder.
-        if (!job.Record.Files.Contains(name))
+        if (!job.Record.Files.Contains(name) || job.OpenOutput(name) is not { } file)
         {
             throw new RequestException(StatusCodes.Status404NotFound, $"Job {job.Id} has no such file; the 'files' of its record name what there is.");
         }
         string contentType = ContentTypes.TryGetContentType(name, out string? known) ? known : "application/octet-stream";
-        return TypedResults.PhysicalFile(Path.Combine(job.OutputFolder, name), contentType);
+        return TypedResults.Stream(file, contentType);
     }
 
     private static NoContent DeleteJob(string id, JobStore jobs) =>
@@ -67,10 +55,4 @@ internal static class JobEndpoints
 
     private static RequestException NoSuchJob() =>
         new(StatusCodes.Status404NotFound, "There is no job with this id; GET /v1/jobs lists those there are.");
-
-    private static RequestException QueueFull(ServerLimits limits) =>
-        new(StatusCodes.Status429TooManyRequests, $"{limits.QueuedJobs} jobs are waiting already, the most there may be. Try again later.")
-        {
-            RetryAfter = TimeSpan.FromSeconds(5),
-        };
 }

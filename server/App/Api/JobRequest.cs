@@ -7,7 +7,7 @@ namespace MeshFromFaces.Server.Api;
 
 /// <summary>
 /// Reads the body of POST /v1/jobs, multipart/form-data: <c>images</c> (files) and <c>options</c> (JSON, at most one).
-/// Photos go straight to the job's folder, so memory holds no more than a buffer of an upload.
+/// Photos go straight to the disk, so memory holds no more than a buffer of an upload.
 /// </summary>
 internal static class JobRequest
 {
@@ -18,7 +18,7 @@ internal static class JobRequest
         $"Send multipart/form-data with the photos as files named '{Images}' and, if wanted, one '{Options}' field of JSON.";
 
     /// <exception cref="RequestException">400, 413 or 415, with a sentence that names the part at fault.</exception>
-    public static async Task ReadAsync(HttpRequest request, Job job, FacePipeline pipeline, ServerLimits limits, CancellationToken cancellation)
+    public static async Task ReadAsync(HttpRequest request, Upload upload, FacePipeline pipeline, ServerLimits limits, CancellationToken cancellation)
     {
         var reader = new MultipartReader(Boundary(request), request.Body);
         bool hasOptions = false;
@@ -27,10 +27,10 @@ internal static class JobRequest
             switch (ContentDispositionHeaderValue.TryParse(section.ContentDisposition, out var disposition) ? disposition.Name.Value?.Trim('"') : null)
             {
                 case Images:
-                    await ReadImageAsync(section.Body, disposition!, job, limits, cancellation);
+                    await ReadImageAsync(section.Body, disposition!, upload, limits, cancellation);
                     break;
                 case Options when !hasOptions:
-                    job.Options = JobOptions.Parse(await ReadOptionsAsync(section.Body, limits, cancellation), pipeline);
+                    upload.Options = JobOptions.Parse(await ReadOptionsAsync(section.Body, limits, cancellation), pipeline);
                     hasOptions = true;
                     break;
                 case Options:
@@ -39,7 +39,7 @@ internal static class JobRequest
                     throw Bad($"A part is neither '{Images}' nor '{Options}'. {Expected}");
             }
         }
-        if (job.PhotoCount == 0)
+        if (upload.PhotoCount == 0)
         {
             throw Bad($"There is no photo in the request; 1 to {limits.Views} are needed. {Expected}");
         }
@@ -57,29 +57,41 @@ internal static class JobRequest
     }
 
     private static async Task ReadImageAsync(
-        Stream body, ContentDispositionHeaderValue disposition, Job job, ServerLimits limits, CancellationToken cancellation)
+        Stream body, ContentDispositionHeaderValue disposition, Upload upload, ServerLimits limits, CancellationToken cancellation)
     {
-        if (job.PhotoCount == limits.Views)
+        if (upload.PhotoCount == limits.Views)
         {
             throw new RequestException(StatusCodes.Status413PayloadTooLarge, $"There are more than {limits.Views} photos; at most {limits.Views} make one capture. Send fewer.");
         }
-        string name = FileName(disposition, job.PhotoCount + 1);
-        await using var file = job.CreateInput(name);
-        await CopyAsync(body, file, limits.FileBytes, $"'{name}'", cancellation);
+        string name = FileName(disposition, upload.PhotoCount + 1);
+        await using var file = upload.CreatePhoto(name);
+        await CopyAsync(body, file, limits.FileBytes, $"'{name}'", read => Hold(upload, read, limits), cancellation);
         if (file.Length == 0)
         {
             throw Bad($"'{name}' is empty: 0 bytes. Send a JPEG, PNG, TIFF or WebP photo.");
+        }
+        file.Flush(flushToDisk: true);
+    }
+
+    private static void Hold(Upload upload, int bytes, ServerLimits limits)
+    {
+        if (!upload.TryHold(bytes))
+        {
+            throw new RequestException(StatusCodes.Status429TooManyRequests, $"The requests that are being received have more than {limits.UploadBytes:N0} bytes together, the most there may be. Try again later.")
+            {
+                RetryAfter = TimeSpan.FromSeconds(5),
+            };
         }
     }
 
     private static async Task<byte[]> ReadOptionsAsync(Stream body, ServerLimits limits, CancellationToken cancellation)
     {
         using var json = new MemoryStream();
-        await CopyAsync(body, json, limits.OptionsBytes, $"'{Options}'", cancellation);
+        await CopyAsync(body, json, limits.OptionsBytes, $"'{Options}'", _ => { }, cancellation);
         return json.ToArray();
     }
 
-    private static async Task CopyAsync(Stream from, Stream to, long limit, string what, CancellationToken cancellation)
+    private static async Task CopyAsync(Stream from, Stream to, long limit, string what, Action<int> counted, CancellationToken cancellation)
     {
         var buffer = new byte[1 << 16];
         long total = 0;
@@ -90,6 +102,7 @@ internal static class JobRequest
             {
                 throw new RequestException(StatusCodes.Status413PayloadTooLarge, $"{what} is larger than {limit:N0} bytes, the most it may have.");
             }
+            counted(read);
             await to.WriteAsync(buffer.AsMemory(0, read), cancellation);
         }
     }

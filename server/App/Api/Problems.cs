@@ -1,5 +1,6 @@
 using System.Globalization;
 using MeshFromFaces.Core;
+using MeshFromFaces.Server.Jobs;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.WebUtilities;
@@ -17,6 +18,7 @@ internal sealed partial class ProblemHandler(IProblemDetailsService problems, IL
             RequestException e => (e.Status, e.Message),
             InputException => (StatusCodes.Status400BadRequest, exception.Message),
             BadHttpRequestException e => (e.StatusCode, e.Message),
+            _ when DiskFull.Is(exception) => (StatusCodes.Status507InsufficientStorage, DiskFull.Message),
             _ => (StatusCodes.Status500InternalServerError, "Something failed in the server; its log says what. The request was not carried out."),
         };
         if (status == StatusCodes.Status500InternalServerError)

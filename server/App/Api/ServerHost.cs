@@ -52,9 +52,11 @@ internal static class ServerHost
             .AddSingleton(settings)
             .AddSingleton(settings.Limits)
             .AddSingleton<JobStore>()
+            .AddSingleton<JobEvents>()
             .AddSingleton<ModelHost>()
             .AddHostedService(services => services.GetRequiredService<ModelHost>())
             .AddHostedService<JobWorker>()
+            .AddHostedService<Retention>()
             .AddHostedService<HandshakeService>();
         if (settings.IdleExit is { } after)
         {

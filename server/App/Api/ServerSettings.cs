@@ -19,6 +19,8 @@ internal sealed record ServerSettings
 
     public ServerLimits Limits { get; init; } = new();
 
+    public RetentionSettings Retention { get; init; } = new();
+
     /// <summary>A new secret for each server; 64 hexadecimal digits.</summary>
     public string Token { get; init; } = RandomNumberGenerator.GetHexString(64, lowercase: true);
 
@@ -60,6 +62,12 @@ internal sealed record ServerLimits
     [Limit(1, 10_000, "jobs that wait for the worker")]
     public int QueuedJobs { get; init; } = 16;
 
+    [Limit(1, 1_000, "requests that are being received at one time, each in a place of the queue")]
+    public int Uploads { get; init; } = 8;
+
+    [Limit(1, 1L << 40, "bytes of photos that the requests being received have on the disk together")]
+    public long UploadBytes { get; init; } = 4L << 30;
+
     [Limit(1, 100_000, "connections at one time; more are closed without an answer")]
     public int Connections { get; init; } = 256;
 
@@ -68,6 +76,16 @@ internal sealed record ServerLimits
 
     [Limit(1, 1 << 30, "bytes a second that a body must come in with, and an answer be taken with, on average")]
     public int BytesPerSecond { get; init; } = 1 << 14;
+}
+
+/// <summary>How long ended jobs and their results stay. Jobs that wait or run always do.</summary>
+internal sealed record RetentionSettings
+{
+    /// <summary>Since the job ended.</summary>
+    public TimeSpan Age { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>Of all ended jobs' files together. The one that ended last stays even if it has more.</summary>
+    public long Bytes { get; init; } = 20_000_000_000;
 }
 
 /// <summary>Of a limit: the range that makes sense, ends included, and what it counts.</summary>

@@ -64,7 +64,7 @@ internal sealed record OutputPath(string Path, bool IsFolder)
             stdout.Write("\n"u8);
             return [];
         }
-        FaceFiles.WriteWhole(Path, bytes);
+        WholeFile.Write(Path, bytes);
         return [Path];
     }
 

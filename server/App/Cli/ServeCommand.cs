@@ -7,9 +7,11 @@ using MeshFromFaces.Server.Jobs;
 
 namespace MeshFromFaces.Server.Cli;
 
-/// <summary><c>serve [--port N] [--data FOLDER] [--idle-exit MINUTES]</c></summary>
+/// <summary><c>serve [--port N] [--data FOLDER] [...]</c></summary>
 internal static class ServeCommand
 {
+    private const long Gigabyte = 1_000_000_000;
+
     private static readonly Option<int> Port = CommonOptions.WholeNumber("--port", 0, 65535, 0,
         "Port on 127.0.0.1; 0 lets the system choose a free one.");
 
@@ -33,6 +35,12 @@ internal static class ServeCommand
         HelpName = "FILE",
     };
 
+    private static readonly Option<int> KeepDays = CommonOptions.WholeNumber("--keep-days", 1, 36_500, (int)new RetentionSettings().Age.TotalDays,
+        "Days that a result is kept after its job has ended.");
+
+    private static readonly Option<int> KeepGigabytes = CommonOptions.WholeNumber("--keep-gigabytes", 1, 1_000_000, (int)(new RetentionSettings().Bytes / Gigabyte),
+        "How much room all results may take together; past it the oldest go.");
+
     public static Command Create()
     {
         var command = new Command("serve", $"""
@@ -44,7 +52,7 @@ internal static class ServeCommand
             Limits (name, standard, range):{LimitsFile.Help}
             """)
         {
-            Port, Data, IdleExit, Limits, CommonOptions.Model,
+            Port, Data, KeepDays, KeepGigabytes, IdleExit, Limits, CommonOptions.Model,
         };
         command.SetAction(RunAsync);
         return command;
@@ -58,6 +66,11 @@ internal static class ServeCommand
             DataFolder = parsed.GetRequiredValue(Data),
             ModelFolder = parsed.GetValue(CommonOptions.Model),
             IdleExit = parsed.GetValue(IdleExit),
+            Retention = new RetentionSettings
+            {
+                Age = TimeSpan.FromDays(parsed.GetRequiredValue(KeepDays)),
+                Bytes = parsed.GetRequiredValue(KeepGigabytes) * Gigabyte,
+            },
             Limits = parsed.GetValue(Limits) is { } file ? LimitsFile.Read(file) : new ServerLimits(),
             LogLevel = parsed.GetValue(CommonOptions.Quiet) ? LogLevel.Warning
                 : parsed.GetValue(CommonOptions.Verbose) ? LogLevel.Debug : LogLevel.Information,
@@ -67,6 +80,10 @@ internal static class ServeCommand
         try
         {
             await app.StartAsync(cancellation);
+        }
+        catch (IOException e) when (DiskFull.Is(e))
+        {
+            throw new CommandException(ExitCode.Failed, $"The disk of the data folder '{settings.DataFolder}' is full. Free some space, or choose another folder with --data.");
         }
         catch (Exception e) when (e is IOException or SocketException)
         {

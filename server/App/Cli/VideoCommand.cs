@@ -120,7 +120,7 @@ internal static class VideoCommand
             lines?.Dispose();
             if (focal.Count > 0)
             {
-                FaceFiles.WriteWhole(Path.Combine(folder, FaceFiles.FocalPlot), Encoding.UTF8.GetBytes(FocalPlot.Draw(title, focal)));
+                WholeFile.Write(Path.Combine(folder, FaceFiles.FocalPlot), Encoding.UTF8.GetBytes(FocalPlot.Draw(title, focal)));
             }
         }
     }

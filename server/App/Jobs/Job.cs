@@ -1,125 +1,184 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
+using System.Threading.Channels;
 using MeshFromFaces.Core;
 
 namespace MeshFromFaces.Server.Jobs;
 
-internal enum JobState { Queued, Running, Succeeded, Failed, Cancelled }
-
-/// <summary>A job as clients see it.</summary>
-/// <param name="Progress">Part of the whole job that is done, 0..1.</param>
-/// <param name="Error">Why it failed, in words for the user.</param>
-/// <param name="Files">Names under /v1/jobs/{id}/files/, once it succeeded.</param>
-/// <param name="Skipped">Photos left out, once it succeeded.</param>
-internal sealed record JobRecord(
-    string Id,
-    JobState State,
-    string? Stage,
-    double Progress,
-    string? Error,
-    IReadOnlyList<string> Files,
-    IReadOnlyList<SkippedView> Skipped,
-    DateTimeOffset CreatedAt);
-
 /// <summary>
-/// One capture on its way: its folder (<c>inputs/</c> until it has run, <c>outputs/</c> after) and its record.
+/// One capture on its way: its folder and its record, the disk always first, so that no client knows more than is kept.
 /// Thread-safe; a job that ended stays as it ended.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "A token source without timer or wait handle holds nothing to free.")]
-internal sealed class Job
+internal sealed class Job(JobFolder folder, StoredRequest request, StoredState state)
 {
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _cancellation = new();
-    private readonly string _folder;
-    private readonly List<(string Name, string Path)> _inputs = [];
-    private JobRecord _record;
+    private readonly List<ChannelWriter<JobRecord>> _followers = [];
+    private StoredState _state = state;
 
-    /// <param name="jobsFolder">Where jobs have their folders; this one's is made here.</param>
-    public Job(string jobsFolder)
-    {
-        string id = Guid.CreateVersion7().ToString("N");
-        _folder = Path.Combine(jobsFolder, id);
-        _record = new JobRecord(id, JobState.Queued, null, 0, null, [], [], DateTimeOffset.UtcNow);
-        PrivateFolder.Create(Path.Combine(_folder, "inputs"));
-    }
+    public string Id => folder.Id;
 
-    public string Id => _record.Id;
+    public FaceOptions Options => request.Options;
 
-    public FaceOptions Options { get; set; } = new();
-
-    public int PhotoCount => _inputs.Count;
+    public int PhotoCount => request.Photos.Count;
 
     public CancellationToken Cancellation => _cancellation.Token;
 
-    public string OutputFolder => Path.Combine(_folder, "outputs");
+    public JobRecord Record => State.Record;
 
-    public JobRecord Record
+    /// <summary>Of a result, see <see cref="Jobs.ResultKey"/>; null as long as there is none.</summary>
+    public string? ResultKey => State.ResultKey;
+
+    /// <summary>Bytes on the disk once it has ended.</summary>
+    public long Size { get; private set; } = state.Record.HasEnded ? folder.Size() : 0;
+
+    private StoredState State
     {
         get
         {
             lock (_gate)
             {
-                return _record;
+                return _state;
             }
         }
     }
 
-    /// <summary>A new file for the next photo. Its name on disk is ours: what a client calls it never reaches the file system.</summary>
-    public FileStream CreateInput(string name)
+    public IReadOnlyList<PhotoFile> ReadInputs() => folder.ReadInputs(request);
+
+    /// <returns>Null when the file has been removed, and the job with it.</returns>
+    public FileStream? OpenOutput(string name) => folder.OpenOutput(name);
+
+    /// <summary>From now on gets the record as it is, then each change, and is complete when the job has ended.</summary>
+    public Channel<JobRecord> Follow()
     {
-        string path = Path.Combine(_folder, "inputs", _inputs.Count.ToString("00", CultureInfo.InvariantCulture));
-        _inputs.Add((name, path));
-        return new FileStream(path, FileMode.CreateNew);
+        var records = Channel.CreateUnbounded<JobRecord>(); // A job changes some hundred times at most.
+        lock (_gate)
+        {
+            records.Writer.TryWrite(_state.Record);
+            if (_state.Record.HasEnded)
+            {
+                records.Writer.Complete();
+            }
+            else
+            {
+                _followers.Add(records.Writer);
+            }
+        }
+        return records;
     }
 
-    public IReadOnlyList<PhotoFile> ReadInputs()
-    {
-        var names = PhotoNames.Distinct(_inputs.Select(input => input.Name));
-        return [.. names.Zip(_inputs, (name, input) => new PhotoFile(name, File.ReadAllBytes(input.Path)))];
-    }
-
-    /// <returns>False when it was cancelled before.</returns>
-    public bool TryStart() => Change(record => record with { State = JobState.Running }) == JobState.Queued;
-
-    public void Report(PipelineProgress progress) =>
-        Change(record => record with { Stage = progress.Stage, Progress = progress.Fraction });
-
-    public void Succeed(IReadOnlyList<string> files, IReadOnlyList<SkippedView> skipped) =>
-        Change(record => record with { State = JobState.Succeeded, Stage = null, Progress = 1, Files = files, Skipped = skipped });
-
-    public void Fail(string error) => Change(record => record with { State = JobState.Failed, Stage = null, Error = error });
-
-    /// <summary>Ends it now if it has not ended; a worker that is at it notices by <see cref="Cancellation"/>.</summary>
-    /// <returns>The state before. Was it running, the worker removes its folder; else the caller does.</returns>
-    public JobState Cancel()
-    {
-        var before = Change(record => record with { State = JobState.Cancelled, Stage = null });
-        _cancellation.Cancel();
-        return before;
-    }
-
-    public void RemoveInputs() => Remove(Path.Combine(_folder, "inputs"));
-
-    public void RemoveFolder() => Remove(_folder);
-
-    private JobState Change(Func<JobRecord, JobRecord> change)
+    public void Unfollow(Channel<JobRecord> records)
     {
         lock (_gate)
         {
-            var before = _record.State;
-            if (before is JobState.Queued or JobState.Running)
-            {
-                _record = change(_record);
-            }
-            return before;
+            _followers.Remove(records.Writer);
         }
     }
 
-    private static void Remove(string folder)
+    /// <returns>False when it was cancelled before.</returns>
+    public bool TryStart() =>
+        Change(state => state with { Record = state.Record with { State = JobState.Running }, Starts = state.Starts + 1 }) == JobState.Queued;
+
+    /// <summary>Notes on disk that it runs.</summary>
+    public void KeepState() => folder.Write(State);
+
+    public void Report(PipelineProgress progress) =>
+        Change(state => state with { Record = state.Record with { Stage = progress.Stage, Progress = progress.Fraction } });
+
+    /// <param name="write">Fills the folder it is given and returns the files' names, or null when it cannot.</param>
+    /// <returns>False when <paramref name="write"/> could not: the job runs on.</returns>
+    public bool TrySucceed(string resultKey, IReadOnlyList<SkippedView> skipped, Func<string, IReadOnlyList<string>?> write)
     {
-        if (Directory.Exists(folder))
+        if (folder.Publish(write) is not { } files)
         {
-            Directory.Delete(folder, recursive: true);
+            return false;
+        }
+        var succeeded = Ended(record => record with { State = JobState.Succeeded, Progress = 1, Files = files, Skipped = skipped }) with { ResultKey = resultKey };
+        folder.Write(succeeded);
+        folder.RemoveInputs();
+        Size = folder.Size();
+        Change(_ => succeeded);
+        return true;
+    }
+
+    /// <summary>Copies the outputs into another folder.</summary>
+    /// <returns>Their names, or null when they are not there any more.</returns>
+    public IReadOnlyList<string>? CopyOutputs(string to, CancellationToken cancellation) =>
+        folder.TryCopyOutputs(Record.Files, to, cancellation) ? Record.Files : null;
+
+    /// <summary>Ends it, for clients even where the disk takes no more; the next server then tries it again.</summary>
+    public void Fail(string error)
+    {
+        var failed = Ended(record => record with { State = JobState.Failed, Error = error });
+        try
+        {
+            folder.RemoveOutputs();
+            folder.Write(failed);
+            folder.RemoveInputs();
+            Size = folder.Size();
+        }
+        finally
+        {
+            Change(_ => failed);
+        }
+    }
+
+    /// <summary>Gives it back to the queue on disk, for the next server: this one stops, which is not the job's fault.</summary>
+    public void Requeue()
+    {
+        folder.RemoveOutputs();
+        var state = State;
+        folder.Write(state with { Record = state.Record.Waiting(), Starts = state.Starts - 1 });
+    }
+
+    /// <summary>
+    /// Ends it, if it has not ended, and takes it off the disk: at once, or when the worker that is at it notices by
+    /// <see cref="Cancellation"/> and calls this again. Either way no later server knows it.
+    /// </summary>
+    public void Remove()
+    {
+        folder.Withdraw();
+        bool atWork = Change(state => state with { Record = state.Record with { State = JobState.Cancelled, Stage = null, EndedAt = DateTimeOffset.UtcNow } }) == JobState.Running;
+        _cancellation.Cancel();
+        if (!atWork)
+        {
+            folder.Remove();
+        }
+    }
+
+    private StoredState Ended(Func<JobRecord, JobRecord> change)
+    {
+        var state = State;
+        return state with { Record = change(state.Record) with { Stage = null, EndedAt = DateTimeOffset.UtcNow } };
+    }
+
+    /// <returns>The state before; once that is an end, nothing changes any more.</returns>
+    private JobState Change(Func<StoredState, StoredState> change)
+    {
+        lock (_gate)
+        {
+            var before = _state.Record;
+            if (!before.HasEnded)
+            {
+                _state = change(_state);
+                if (_state.Record != before)
+                {
+                    Tell(_state.Record);
+                }
+            }
+            return before.State;
+        }
+    }
+
+    private void Tell(JobRecord record)
+    {
+        foreach (var follower in _followers)
+        {
+            follower.TryWrite(record);
+            if (record.HasEnded)
+            {
+                follower.Complete();
+            }
         }
     }
 }

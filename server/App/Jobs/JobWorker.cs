@@ -1,84 +1,125 @@
 using MeshFromFaces.Core;
+using MeshFromFaces.Server.Api;
+using MeshFromFaces.Server.Cli;
 
 namespace MeshFromFaces.Server.Jobs;
 
 /// <summary>Runs the jobs, one at a time, in the order they came: one job already uses every core.</summary>
-internal sealed partial class JobWorker(JobStore jobs, ModelHost model, ILogger<JobWorker> log) : BackgroundService
+internal sealed partial class JobWorker(JobStore jobs, ModelHost model, IHostApplicationLifetime lifetime, ILogger<JobWorker> log) : BackgroundService
 {
+    // Of the time a stopping server has: for the job at work to be finished. The rest is for it to notice that it was not.
+    private static readonly TimeSpan Grace = CommandLine.StopTimeout * 0.6;
+
+    /// <summary>Ends when the job at work has ended, whatever the host's patience: the model must not be freed under it.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await (ExecuteTask ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
         try
         {
-            await foreach (var job in jobs.Queue.ReadAllAsync(stoppingToken))
+            if (await PipelineAsync(stopping.Token) is { } pipeline)
             {
-                await RunAsync(job, stoppingToken);
+                await foreach (var job in jobs.Queue.ReadAllAsync(stopping.Token))
+                {
+                    stopping.Token.ThrowIfCancellationRequested();
+                    Run(job, pipeline, stopping.Token);
+                    jobs.Prune();
+                }
             }
         }
-        finally
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
-            // Jobs do not outlive the server yet, so the photos of those still waiting must not either.
-            while (jobs.Queue.TryRead(out var waiting))
-            {
-                jobs.TryRemove(waiting.Id);
-            }
+            // What waits, waits on the disk for the next server.
         }
     }
 
-    private async Task RunAsync(Job job, CancellationToken stopping)
+    // A server that cannot listen, or has no model, begins no job: they wait for one that can.
+    private async Task<FacePipeline?> PipelineAsync(CancellationToken stopping)
+    {
+        using var started = CancellationTokenSource.CreateLinkedTokenSource(stopping, lifetime.ApplicationStarted);
+        await Task.Delay(Timeout.InfiniteTimeSpan, started.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        try
+        {
+            return await model.ReadyAsync(stopping);
+        }
+        catch (RequestException)
+        {
+            return null; // The model's host has said why.
+        }
+    }
+
+    private void Run(Job job, FacePipeline pipeline, CancellationToken stopping)
     {
         if (!job.TryStart())
         {
             return;
         }
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping, job.Cancellation);
-        var end = await WorkAsync(job, ending.Token);
-        // Before the record says so: once it does, a DELETE may remove the folder at the same moment.
-        Tidy(job, job.RemoveInputs);
-        end(job);
-        LogEnded(job.Id, job.Record.State);
-        if (job.Record.State == JobState.Cancelled)
-        {
-            Tidy(job, job.RemoveFolder);
-        }
-    }
-
-    // Files that cannot be removed are no reason to stop serving.
-    private void Tidy(Job job, Action remove)
-    {
+        LogStarted(job.Id, job.PhotoCount);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(job.Cancellation);
+        using var grace = stopping.Register(() => ending.CancelAfter(Grace));
         try
         {
-            remove();
+            job.KeepState();
+            Work(job, pipeline, ending.Token);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
-            LogLeft(job.Id, e);
-        }
-    }
-
-    /// <returns>How the job ends.</returns>
-    private async Task<Action<Job>> WorkAsync(Job job, CancellationToken cancellation)
-    {
-        try
-        {
-            LogStarted(job.Id, job.PhotoCount);
-            var pipeline = await model.ReadyAsync(cancellation);
-            var face = pipeline.Build(job.ReadInputs(), job.Options, new JobProgress(job), cancellation);
-            cancellation.ThrowIfCancellationRequested();
-            var files = FaceFiles.Write(face, job.OutputFolder);
-            return job => job.Succeed(files, face.Skipped);
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            return job => job.Cancel();
+            if (!job.Cancellation.IsCancellationRequested)
+            {
+                LogRequeued(job.Id);
+                Keep(job, job.Requeue);
+                return;
+            }
         }
         catch (InputException e)
         {
-            return job => job.Fail(e.Message);
+            Keep(job, () => job.Fail(e.Message));
+        }
+        catch (IOException e) when (DiskFull.Is(e))
+        {
+            Keep(job, () => job.Fail(DiskFull.Message));
         }
         catch (Exception e)
         {
             LogFailed(job.Id, e);
-            return job => job.Fail("Something failed in the server, not in the photos; its log says what.");
+            Keep(job, () => job.Fail("Something failed in the server, not in the photos; its log says what."));
+        }
+        LogEnded(job.Id, job.Record.State);
+        if (job.Record.State == JobState.Cancelled)
+        {
+            Keep(job, job.Remove);
+        }
+    }
+
+    private void Work(Job job, FacePipeline pipeline, CancellationToken cancellation)
+    {
+        var photos = job.ReadInputs();
+        string key = ResultKey.Of(photos, job.Options, pipeline.Model);
+        if (jobs.FindResult(key) is { } same && job.TrySucceed(key, same.Record.Skipped, part => same.CopyOutputs(part, cancellation)))
+        {
+            LogAnswered(job.Id, same.Id);
+            return;
+        }
+        var face = pipeline.Build(photos, job.Options, new JobProgress(job), cancellation);
+        job.TrySucceed(key, face.Skipped, part => FaceFiles.Write(face, part, cancellation: cancellation));
+    }
+
+    // A disk that takes no more is no reason to stop serving. What is kept of the job then is older than what clients are
+    // told, and the next server does it again or removes it.
+    private void Keep(Job job, Action change)
+    {
+        try
+        {
+            change();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogNotKept(job.Id, e);
         }
     }
 
@@ -88,11 +129,17 @@ internal sealed partial class JobWorker(JobStore jobs, ModelHost model, ILogger<
     [LoggerMessage(2, LogLevel.Information, "Job {Id}: {State}.")]
     private partial void LogEnded(string id, JobState state);
 
-    [LoggerMessage(4, LogLevel.Warning, "Files of job {Id} could not be removed.")]
-    private partial void LogLeft(string id, Exception exception);
-
     [LoggerMessage(3, LogLevel.Error, "Job {Id} failed unexpectedly.")]
     private partial void LogFailed(string id, Exception exception);
+
+    [LoggerMessage(4, LogLevel.Warning, "The end of job {Id} could not be written to the disk.")]
+    private partial void LogNotKept(string id, Exception exception);
+
+    [LoggerMessage(5, LogLevel.Information, "Job {Id} is not done in time; it runs again when a server is there again.")]
+    private partial void LogRequeued(string id);
+
+    [LoggerMessage(6, LogLevel.Information, "Job {Id} is answered with the result of job {Same}.")]
+    private partial void LogAnswered(string id, string same);
 
     private sealed class JobProgress(Job job) : IProgress<PipelineProgress>
     {

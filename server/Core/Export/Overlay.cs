@@ -32,20 +32,20 @@ internal static class Overlay
     /// <returns>JPEG, at most 2048 pixels a side.</returns>
     public static byte[] Draw(
         Photo photo, Mesh mesh, DepthBuffer depth, IReadOnlyList<(PixelPoint At, bool Visible)> landmarks,
-        IReadOnlyList<(PixelPoint Centre, float Radius)> faces, int? chosen)
+        IReadOnlyList<(PixelPoint Centre, float Radius)> faces, int? chosen, CancellationToken cancellation = default)
     {
         double scale = Math.Min(1, (double)MaxSide / photo.SquareSide);
-        var canvas = Shrink(photo, scale);
+        var canvas = Shrink(photo, scale, cancellation);
         DrawMesh(canvas, mesh, depth, (float)scale);
         DrawLandmarks(canvas, landmarks, (float)scale);
         for (int i = 0; i < faces.Count; i++)
         {
             DrawNumber(canvas, i + 1, faces[i].Centre, faces[i].Radius, i + 1 == chosen ? Mark : Line, (float)scale);
         }
-        return PictureEncoder.Jpeg(canvas.Pixels, canvas.Width, canvas.Height);
+        return PictureEncoder.Jpeg(canvas.Pixels, canvas.Width, canvas.Height, cancellation);
     }
 
-    private static Photo Shrink(Photo photo, double scale)
+    private static Photo Shrink(Photo photo, double scale, CancellationToken cancellation)
     {
         if (scale == 1)
         {
@@ -53,7 +53,7 @@ internal static class Overlay
         }
         using var image = Image.NewFromMemory(photo.Pixels, photo.Width, photo.Height, 3, Enums.BandFormat.Uchar);
         using var small = image.Resize(scale);
-        return new Photo(photo.Name, small.Width, small.Height, small.WriteToMemory<byte>());
+        return new Photo(photo.Name, small.Width, small.Height, VipsWork.Run(small, small.WriteToMemory<byte>, cancellation));
     }
 
     // Lines are collected as coverage first, so that crossings are no brighter than the lines.

@@ -34,7 +34,7 @@ public static class PhotoDecoder
     /// </summary>
     /// <exception cref="InputException">Not a photo we read, damaged, or outside the limits; the message says which.</exception>
     /// <param name="limits">Null takes the standard ones.</param>
-    public static Photo Decode(PhotoFile file, PhotoLimits? limits = null)
+    public static Photo Decode(PhotoFile file, PhotoLimits? limits = null, CancellationToken cancellation = default)
     {
         limits ??= PhotoLimits.Standard;
         RequireFormat(file, limits);
@@ -51,7 +51,7 @@ public static class PhotoDecoder
             using var bytes = opaque.Format == Enums.BandFormat.Uchar ? opaque.Copy() : opaque.Cast(Enums.BandFormat.Uchar);
             using var rgb = bytes.Bands > 3 ? bytes.ExtractBand(0, n: 3) : bytes.Copy();
             using var upright = turned ? rgb.Autorot() : rgb.Copy();
-            return new Photo(file.Name, upright.Width, upright.Height, upright.WriteToMemory<byte>()) { Orientation = orientation };
+            return new Photo(file.Name, upright.Width, upright.Height, VipsWork.Run(upright, upright.WriteToMemory<byte>, cancellation)) { Orientation = orientation };
         }
         catch (VipsException exception)
         {

@@ -15,12 +15,13 @@ internal sealed class AtlasMap
     /// <summary>[Size, Size] index of a triangle, or -1 outside the chart; the top row is v = 1.</summary>
     public int[] Triangle { get; }
 
-    public static AtlasMap Make(Topology topology, int size)
+    public static AtlasMap Make(Topology topology, int size, CancellationToken cancellation = default)
     {
         var map = new int[size * size];
         Array.Fill(map, -1);
         for (int triangle = 0; triangle < topology.TriangleCount; triangle++)
         {
+            cancellation.ThrowIfCancellationRequested();
             Draw(topology, triangle, size, map);
         }
         return new AtlasMap(topology, size, map);

@@ -9,13 +9,17 @@ internal static class HoleFill
 {
     private const int Sweeps = 4;
 
+    // All coarser levels' part of the work: a quarter of the texels, and a quarter of these, ...
+    private const double Coarser = 0.25;
+
     // Where no texel at all was seen: linear light of a mid-grey.
     private const float Nothing = 0.214f;
 
     /// <param name="rgb">[size, size, 3] linear light; where <paramref name="seen"/> is 0 it is overwritten.</param>
     /// <param name="seen">[size, size] nonzero = known.</param>
     /// <param name="size">A power of two.</param>
-    public static void Apply(float[] rgb, byte[] seen, int size, CancellationToken cancellation = default)
+    /// <param name="report">Takes how much is done, 0..1.</param>
+    public static void Apply(float[] rgb, byte[] seen, int size, Action<double>? report = null, CancellationToken cancellation = default)
     {
         cancellation.ThrowIfCancellationRequested();
         if (size == 1)
@@ -27,12 +31,14 @@ internal static class HoleFill
             return;
         }
         var (coarse, coarseSeen) = Halve(rgb, seen, size);
-        Apply(coarse, coarseSeen, size / 2, cancellation);
+        Apply(coarse, coarseSeen, size / 2, part => report?.Invoke(part * Coarser), cancellation);
         Enlarge(coarse, rgb, seen, size);
         for (int sweep = 0; sweep < Sweeps; sweep++)
         {
+            cancellation.ThrowIfCancellationRequested();
             Relax(rgb, seen, size, colour: 0);
             Relax(rgb, seen, size, colour: 1);
+            report?.Invoke(Coarser + ((1 - Coarser) * (sweep + 1) / Sweeps));
         }
     }
 

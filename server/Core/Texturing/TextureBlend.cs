@@ -30,7 +30,8 @@ internal sealed class TextureBlend(int size)
     }
 
     /// <summary>The mean where a view saw the texel (alpha 255), smoothly filled everywhere else (alpha 0). Call once: it works in place.</summary>
-    public Atlas Average(CancellationToken cancellation = default)
+    /// <param name="report">Takes how much is done, 0..1.</param>
+    public Atlas Average(Action<double>? report = null, CancellationToken cancellation = default)
     {
         Parallel.For(0, size, y =>
         {
@@ -44,7 +45,7 @@ internal sealed class TextureBlend(int size)
                 }
             }
         });
-        HoleFill.Apply(_sums, _views, size, cancellation);
+        HoleFill.Apply(_sums, _views, size, report, cancellation);
         var rgba = new byte[size * size * 4];
         Parallel.For(0, size, y =>
         {
