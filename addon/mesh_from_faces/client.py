@@ -130,7 +130,7 @@ class Client:
             try:
                 for chunk in body:
                     connection.send(chunk)
-            except (BrokenPipeError, ConnectionResetError):
+            except ConnectionError:
                 pass  # Refused before all was sent: the answer says why.
             response = connection.getresponse()
             answer = response.read()
@@ -138,6 +138,8 @@ class Client:
             raise Unreachable(f"The server at {self.url} does not answer ({error or type(error).__name__}).") from error
         finally:
             connection.close()
+        if response.status == 401:
+            raise Unreachable(f"The server at {self.url} is another than before.")  # Its handshake file tells how to call it.
         if response.status >= 400:
             raise Refused(response.status, _detail(answer, response), _seconds(response.getheader("Retry-After")))
         return answer

@@ -3,8 +3,7 @@
 import os
 
 import bpy
-from bpy.props import CollectionProperty, EnumProperty, IntProperty, StringProperty
-from bpy_extras.io_utils import ExportHelper
+from bpy.props import CollectionProperty, EnumProperty, StringProperty
 
 from . import builds, scene, session
 
@@ -199,23 +198,24 @@ class LookThrough(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class ExportFaces(bpy.types.Operator, ExportHelper):
+class ExportFaces(bpy.types.Operator):
     """Write each face with its cameras, as it is in the scene now, to a GLB named like its collection"""
 
     bl_idname = "mesh_from_faces.export"
     bl_label = "Export Faces"
 
-    filename_ext = ""
-    use_filter_folder = True
     directory: StringProperty(subtype="DIR_PATH")
-    filter_glob: StringProperty(default="*.glb", options={"HIDDEN"})
 
     @classmethod
     def poll(cls, context):
         return context.mode == "OBJECT" and bool(scene.collections())
 
+    def invoke(self, context, _):
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
     def execute(self, context):
-        folder = bpy.path.abspath(self.directory or os.path.dirname(self.filepath))
+        folder = bpy.path.abspath(self.directory)
         selected, active = context.selected_objects, context.view_layer.objects.active
         written = 0
         try:

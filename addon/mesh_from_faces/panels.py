@@ -7,6 +7,7 @@ import bpy
 from . import operators, scene, session
 
 CATEGORY = "Mesh from Faces"
+MOST = 5  # Paragraphs of errors, or of notes.
 
 
 class PHOTO_UL_mesh_from_faces(bpy.types.UIList):
@@ -33,7 +34,7 @@ class MainPanel(Panel, bpy.types.Panel):
         options.use_property_split = True
         options.use_property_decorate = False
         options.enabled = not session.is_busy()
-        for name in ("capture", "topology_menu", "texture_size", "style_menu", "placement"):
+        for name in ("capture", "topology_menu", "texture_size", "style_menu", "placement", "face"):
             options.prop(settings, name)
         layout.prop(settings, "skip_bad_views")
 
@@ -51,6 +52,8 @@ class MainPanel(Panel, bpy.types.Panel):
             build.operator(operators.Build.bl_idname, icon="USER")
         _draw_text(context, layout, status.error, "ERROR")
         _draw_text(context, layout, status.note, "INFO")
+        if status.written:
+            _draw_text(context, layout, f"{status.written} GLB file{'s' if status.written > 1 else ''} written", "INFO")
 
 
 class FolderPanel(Panel, bpy.types.Panel):
@@ -125,7 +128,8 @@ def _draw_text(context, layout, text, icon):
     # About 7 pixels a character at a scale of 1, and room for the icon.
     width = max(20, int(context.region.width / (7 * context.preferences.system.ui_scale)) - 8)
     column = layout.box().column(align=True)
-    for paragraph in text.split("\n"):
+    first, rest = text.split("\n")[:MOST], text.split("\n")[MOST:]
+    for paragraph in first + ([f"and {len(rest)} more"] if rest else []):
         for number, line in enumerate(textwrap.wrap(paragraph, width)):
             column.label(text=line, icon="BLANK1" if number else icon)
 

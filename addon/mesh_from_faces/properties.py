@@ -53,6 +53,12 @@ class Settings(bpy.types.PropertyGroup):
             ("UPRIGHT", "Upright", "The head stands upright at the world's origin, and the cameras around it"),
         ],
     )
+    face: IntProperty(
+        name="Face",
+        description="Which face, where a photo shows several: 1 is the largest. 0 takes the one a quick look finds",
+        min=0,
+        max=99,
+    )
     skip_bad_views: BoolProperty(
         name="Leave Out Bad Photos", description="Go on without photos in which no face is found, instead of giving up"
     )
@@ -76,12 +82,13 @@ class Settings(bpy.types.PropertyGroup):
 
     def options(self):
         """As POST /v1/jobs takes them."""
-        return {
+        options = {
             "textureSize": int(self.texture_size),
             "topology": self.topology,
             "style": self.style,
             "skipBadViews": self.skip_bad_views,
         }
+        return {**options, "face": self.face} if self.face else options
 
 
 class Status(bpy.types.PropertyGroup):
@@ -89,6 +96,7 @@ class Status(bpy.types.PropertyGroup):
     progress: FloatProperty(subtype="PERCENTAGE", min=0, max=100, precision=0)
     error: StringProperty()
     note: StringProperty()
+    written: IntProperty()  # GLB files.
 
 
 CLASSES = (Photo, Settings, Status)

@@ -130,15 +130,17 @@ def _image(name, content):
 
 def _material(name, image):
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    if material.node_tree is None:  # Newer Blenders give every material one.
+        material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
-    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Roughness"].default_value = 0.6  # As in the GLB: skin between matte and moist.
-    texture = nodes.new("ShaderNodeTexImage")
+    nodes.clear()
+    texture, shader, output = (nodes.new(kind) for kind in ("ShaderNodeTexImage", "ShaderNodeBsdfPrincipled", "ShaderNodeOutputMaterial"))
+    texture.location, output.location = (-320, 0), (320, 0)
     texture.image = image
     texture.extension = "EXTEND"
-    texture.location = shader.location.x - 320, shader.location.y
+    shader.inputs["Roughness"].default_value = 0.6  # As in the GLB: skin between matte and moist.
     links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    links.new(shader.outputs["BSDF"], output.inputs["Surface"])
     return material
 
 

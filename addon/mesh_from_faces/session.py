@@ -53,7 +53,7 @@ def start(task):
     global _shown, _inserted
     _shown, _inserted = _work(task), 0
     status = bpy.context.window_manager.mesh_from_faces
-    status.text, status.progress, status.error, status.note = "Starting", 0, "", ""
+    status.text, status.progress, status.error, status.note, status.written = "Starting", 0, "", "", 0
 
 
 def run(task):
@@ -96,7 +96,8 @@ def thumbnail(path):
 
 
 def _work(task):
-    _server.preferred = bpy.path.abspath(bpy.context.preferences.addons[__package__].preferences.server)
+    addon = bpy.context.preferences.addons.get(__package__)  # None where a script has enabled it for this run only.
+    _server.preferred = bpy.path.abspath(addon.preferences.server) if addon else ""
     worker = builds.Worker(_server, task)
     _workers.append(worker)
     worker.start()
@@ -174,7 +175,8 @@ def _built(_, message):
 
 
 def _written(_, message):
-    _note((f"Written: {message.capture.glb}", *message.skipped))
+    bpy.context.window_manager.mesh_from_faces.written += 1
+    _note(message.skipped)
 
 
 def _placed(_, message):

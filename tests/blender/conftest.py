@@ -7,15 +7,17 @@ import subprocess
 import sys
 
 import cv2
+import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 PORTRAIT = ROOT / "examples" / "photos" / "astronaut.png"
-
-
 ADDON = ROOT / "addon" / "mesh_from_faces"
 SERVER = ROOT / "server" / "App" / "bin" / "Release" / "net10.0"
+
+# Blender turns the glTF scene from y up to z up: (x, y, z) -> (x, -z, y).
+TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
 
 sys.path.insert(0, str(ADDON.parent))
 
@@ -46,6 +48,17 @@ def run_blender(*arguments, home=None, folder=None):
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=900, env=environment, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def project(head, view):
+    """[n, 2] photo pixels of head-space points by what landmarks.json says of the view (design.md, section 3)."""
+    x, y, z = (head @ np.array(view["rotation"]).reshape(3, 3).T + view["translation"]).T
+    scale = 2 * view["focalMm"] / 36  # a 36 mm sensor
+    theta = np.array(view["theta"]).reshape(2, 3)
+    photo = np.column_stack([scale * x / -z, -scale * y / -z]) @ theta[:, :2].T + theta[:, 2]
+    size = np.array([view["width"], view["height"]])
+    side = size.max()
+    return (photo + 1) / 2 * side - (side - size) / 2
 
 
 class Capture:

@@ -13,12 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import PORTRAIT, ROOT, SERVER, run_blender
+from conftest import PORTRAIT, ROOT, SERVER, TO_BLENDER, project, run_blender
 
 PHOTOS = [ROOT / "examples" / "captures" / "synthetic" / f"{name}.jpg" for name in ("front", "left", "right", "above")]
-
-# Blender turns the glTF scene from y up to z up: (x, y, z) -> (x, -z, y).
-TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
 
 
 class NewUser:
@@ -160,17 +157,6 @@ def mean_distance(points, lines):
     return cv2.distanceTransform((~lines).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[points].mean()
 
 
-def project(head, view):
-    """[n, 2] photo pixels of head-space points by what landmarks.json says of the view (design.md, section 3)."""
-    x, y, z = (head @ np.array(view["rotation"]).reshape(3, 3).T + view["translation"]).T
-    scale = 2 * view["focalMm"] / 36
-    theta = np.array(view["theta"]).reshape(2, 3)
-    photo = np.column_stack([scale * x / -z, -scale * y / -z]) @ theta[:, :2].T + theta[:, 2]
-    size = np.array([view["width"], view["height"]])
-    side = size.max()
-    return (photo + 1) / 2 * side - (side - size) / 2
-
-
 BUILD = f"""
 def build(name, *photos, **settings):
     chosen = bpy.context.scene.mesh_from_faces
@@ -219,6 +205,32 @@ answer = dict(twice=twice, again=again, undone=undone, first=state(), moved=move
     assert answer["again"] == answer["twice"] and answer["moved"] == 7
     assert answer["undone"] == answer["twice"]
     assert list(answer["first"]) == ["Collection", "data"] and "Anna" not in answer["first"]["data"]["meshes"]
+
+
+def test_undo_or_another_file_while_the_face_comes_in_harms_nothing(user):
+    answer = user.blender(f"""{BUILD}
+from mesh_from_faces import builds, session
+
+def disturbed_by(disturb):
+    session.start(builds.build(builds.Capture("Face", (PORTRAIT,), dict(textureSize=512))))
+    steps = 0
+    while session.is_busy():
+        session._advance()
+        if session._insertion:
+            steps += 1
+            if steps == 4:
+                disturb()
+    status = bpy.context.window_manager.mesh_from_faces
+    return status.error, steps, sorted(each.name for each in bpy.data.collections["Face"].objects), len(bpy.data.objects["Face"].data.polygons)
+
+bpy.ops.ed.undo_push(message="one")
+bpy.context.scene.frame_end = 7
+bpy.ops.ed.undo_push(message="two")
+answer = [disturbed_by(bpy.ops.ed.undo), disturbed_by(bpy.ops.wm.read_homefile)]
+""")
+    for error, steps, objects, polygons in answer:
+        assert error == "" and steps > 8  # More than an insertion takes: it began anew.
+        assert objects == ["Face", "View 1: astronaut.png"] and polygons == 5440
 
 
 def test_as_photographed_the_first_camera_stands_at_the_origin(user):

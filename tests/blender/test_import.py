@@ -4,26 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import PORTRAIT
-
-# Blender turns the glTF scene from y up to z up: (x, y, z) -> (x, -z, y).
-TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+from conftest import PORTRAIT, TO_BLENDER, project
 
 
 @pytest.fixture(params=["one_view", "two_views"])
 def capture(request):
     return request.getfixturevalue(request.param)
-
-
-def project(head, view):
-    """[n, 2] photo pixels of head-space points by what landmarks.json says of the view (design.md, section 3)."""
-    x, y, z = (head @ np.array(view["rotation"]).reshape(3, 3).T + view["translation"]).T
-    scale = 2 * view["focalMm"] / 36  # a 36 mm sensor
-    theta = np.array(view["theta"]).reshape(2, 3)
-    photo = np.column_stack([scale * x / -z, -scale * y / -z]) @ theta[:, :2].T + theta[:, 2]
-    size = np.array([view["width"], view["height"]])
-    side = size.max()
-    return (photo + 1) / 2 * side - (side - size) / 2
 
 
 def test_face_and_cameras_are_there_by_name_and_nothing_else(capture):
