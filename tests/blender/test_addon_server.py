@@ -163,7 +163,20 @@ def test_a_job_outlives_a_killed_server(start, tmp_path):
     built, ended = messages_of(server, builds.build(builds.Capture("Face", (str(PORTRAIT),), SMALL)), kill_once)
     assert handshake(tmp_path)["pid"] != killed[0]
     assert isinstance(built, builds.Built) and ended == builds.Ended(cancelled=False)
+    assert len(server.connect().jobs()) == 1  # Taken up again, not sent again.
     assert len(built.face.sizes) == 5440 and set(built.face.sizes) == {4}
+
+
+def test_a_job_is_followed_by_its_events_and_where_there_are_none_by_asking(start, monkeypatch):
+    client = start().connect()
+    with monkeypatch.context() as no_asking:
+        no_asking.delattr(Client, "job")
+        told = list(client.follow(client.submit([("a.png", str(PORTRAIT))], SMALL)["id"]))
+    assert [record["progress"] for record in told] == sorted(record["progress"] for record in told)
+    assert told[-1]["state"] == "succeeded" and told[-1] == client.job(told[-1]["id"])
+    monkeypatch.setattr(Client, "_events", lambda self, job: iter(()))
+    asked = list(client.follow(client.submit([("b.png", str(PORTRAIT))], {**SMALL, "layout": "facemesh468"})["id"]))
+    assert asked[-1]["state"] == "succeeded"
 
 
 def test_names_of_all_kinds_come_back_with_their_photos(start, tmp_path):
