@@ -37,8 +37,8 @@ class Source:
     points: np.ndarray  # [M, 2] px, pixel centres at half-integers: FaceMesh's 468, 51 inner iBUG points, others
     uv: np.ndarray  # [M, 2]
     style: int
-    position: np.ndarray | None = None  # [M, 3] head space
-    rotation: np.ndarray | None = None  # head to the camera of the whole, square image
+    position: np.ndarray  # [M, 3] head space; of a photo, fitted
+    rotation: np.ndarray | None = None  # head to the camera of the whole, square image; a photo's is not known
     translation: np.ndarray | None = None
     focal_mm: float = 0.0
     visible: np.ndarray | None = None  # [M]
@@ -62,10 +62,10 @@ class Photos:
             names = archive["names"]
             chosen = (names % VALIDATION_EVERY == 0) == validation
             self.names = names[chosen]
-            landmarks = archive["landmarks"][chosen, :, :2]
+            points = np.concatenate([archive["landmarks"][chosen, :, :2], archive["position"][chosen]], 2)  # [N, 468, 5]
         corners, weights = inner_weights()
-        inner = np.einsum("nkcx,kc->nkx", landmarks[:, corners], weights)
-        self.points = np.concatenate([landmarks, inner], 1).astype(np.float32)
+        points = np.concatenate([points, np.einsum("nkcx,kc->nkx", points[:, corners], weights)], 1).astype(np.float32)
+        self.points, self.positions = points[..., :2], points[..., 2:]
         self.uv = np.concatenate([read_layout("facemesh468"), read_layout("ibug68")[17:]])
         self.images = [cv2.imread(str(folder / f"{name:06d}.jpg"), cv2.IMREAD_COLOR)[..., ::-1] for name in self.names]
 
@@ -73,7 +73,7 @@ class Photos:
         return len(self.images)
 
     def source(self, index: int) -> Source:
-        return Source(self.images[index], self.points[index], self.uv, STYLES.index("photo"))
+        return Source(self.images[index], self.points[index], self.uv, STYLES.index("photo"), self.positions[index])
 
 
 @functools.cache
@@ -210,10 +210,10 @@ def pose_in_crop(source: Source, theta: np.ndarray) -> tuple[np.ndarray, float]:
 def mirrored(source: Source) -> Source:
     flip = np.diag([-1.0, 1, 1]).astype(np.float32)
     points = source.points * [-1, 1] + [source.image.shape[1], 0]
-    if source.position is None:
-        return Source(source.image[:, ::-1], points, source.uv * [-1, 1] + [1, 0], source.style)
-    return Source(source.image[:, ::-1], points, source.uv * [-1, 1] + [1, 0], source.style, source.position @ flip,
-                  flip @ source.rotation @ flip, flip @ source.translation, source.focal_mm, source.visible)
+    head = source.image[:, ::-1], points, source.uv * [-1, 1] + [1, 0], source.style, source.position @ flip
+    if source.rotation is None:
+        return Source(*head)
+    return Source(*head, flip @ source.rotation @ flip, flip @ source.translation, source.focal_mm, source.visible)
 
 
 class Samples:
@@ -252,12 +252,10 @@ class Samples:
         return {"face": photometric(image, random), **self.labels(source, chosen, theta), "points": points, "present": not negative}
 
     def labels(self, source: Source, chosen: np.ndarray, theta: np.ndarray) -> dict:
-        result = {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": source.position is not None,
-                  "position": np.zeros((QUERIES, 3)) if source.position is not None else mean_points(source.uv[chosen]), "rotation": np.eye(3), "distance": 1.0}
-        if source.position is not None:
-            rotation, distance = pose_in_crop(source, theta)
-            result.update(position=source.position[chosen], rotation=rotation, distance=distance)
-        return result
+        solid = source.rotation is not None
+        rotation, distance = pose_in_crop(source, theta) if solid else (np.eye(3), 1.0)
+        return {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": solid,
+                "position": source.position[chosen], "rotation": rotation, "distance": distance}
 
     def faceless(self, random: np.random.Generator, source: Source, theta: np.ndarray) -> np.ndarray:
         """[face_size, face_size, 3] without a (whole) face: a corner of the image, a negative render, shuffled tiles, clouds."""
@@ -312,7 +310,7 @@ def jitter(theta: np.ndarray, random: np.random.Generator, amount: float = 1.0) 
 def placement(theta: np.ndarray, source: Source, random: np.random.Generator) -> np.ndarray:
     """Where the source's square goes in the picture: [2, 3], from [-1, 1] to [-1, 1]."""
     kind = random.random()
-    if kind < (0.2 if source.position is None else 0.35):
+    if kind < (0.2 if source.rotation is None else 0.35):
         return np.array([[1.0, 0, 0], [0, 1.0, 0]])  # as it is, letterboxed
     if kind < 0.6:  # as a second look sees it
         first = jitter(theta, random, 1.5)

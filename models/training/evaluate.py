@@ -113,14 +113,15 @@ def calibration(error: np.ndarray, log_sigma: np.ndarray, theta: np.ndarray) -> 
 
 
 def portraits(answer: dict, photos: Photos) -> dict:
-    """Portraits: 51 points against the label, in % of its outer-eye distance."""
+    """Portraits: 51 points against the label, in % of its outer-eye distance; their canonical positions against the fitted ones, in mm."""
     truth = np.stack([apply(to_square(image), points) for image, points in zip(photos.images, photos.points)])
     inner, mesh = truth[:, POINTS : POINTS + INNER], truth[:, :POINTS]
     eyes = np.linalg.norm(mesh[:, RIGHT_OUTER_EYE] - mesh[:, LEFT_OUTER_EYE], axis=1)
     distance = np.linalg.norm(answer["photo_points"] - inner, axis=2)
     error = 100 * distance.mean(1) / eyes
+    canonical = 1000 * np.linalg.norm(answer["position"] - photos.positions[:, POINTS : POINTS + INNER], axis=2)
     return rounded({
-        "faces": len(error), "medianError51": np.median(error), "meanError51": error.mean(), "shareOver10": 100 * (error > 10).mean(),
+        "faces": len(error), "medianCanonicalMm": np.median(canonical), "medianError51": np.median(error), "meanError51": error.mean(), "shareOver10": 100 * (error > 10).mean(),
         "cropHoldsFace": 100 * holds(answer["theta"], mesh).mean(), "withinSigma": 100 * calibration(distance, answer["log_sigma"], answer["theta"]),
     })
 

@@ -1,7 +1,8 @@
 """Command `label`: BlazeFace and FaceMesh label a folder of portraits.
 
 Each face is found, cropped upright, re-cropped by its own points until the crop has settled, and then
-labelled with the mean over jittered and mirrored crops. What the teacher is unsure of is dropped.
+labelled with the mean over jittered and mirrored crops. What the teacher is unsure of is dropped, and what is kept
+is given its canonical shape.
 
 Pixel coordinates have their edges at integers and the pixel centres at half-integers. A crop is a 2x3
 affine that maps its pixels (edges 0 and 192) to the photo's.
@@ -24,13 +25,15 @@ import numpy as np
 import torch
 
 from . import blazeface, facemesh
+from .canonical import read_layout
+from .data import VALIDATION_EVERY, mean_points
 from .facemesh import CROP_SIZE, INNER_POINTS, LEFT_INNER_EYE, LEFT_OUTER_EYE, RIGHT_INNER_EYE, RIGHT_OUTER_EYE
+from .fit import fit, modes_at
 
 log = logging.getLogger(__name__)
 
 PHOTOS_AT_ONCE = 64
 IMAGES_AT_ONCE = 32         # of the networks; below 16 a single thread takes PyTorch's slow path
-VALIDATION_EVERY = 20       # numeric ids divisible by it are validation
 MIRROR_PHOTOS = 128         # the mirror permutation is measured on that many
 
 CROP_MARGIN = 1.5           # side of the crop / longer side of the face's box, as MediaPipe has it
@@ -79,8 +82,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Writes arguments.output, and beside it a .json of how it was made.
 
     The archive holds, for N kept photos: names int32 [N]; landmarks float32 [N, 468, 3] in pixels of the
-    photo, z at the scale of x with its zero inside the head, away from the camera; std float32 [N, 468]
-    pixels; flag float32 [N] 0..1; size int32 [N, 2] width and height; yaw float32 [N] degrees, positive
+    photo, z at the scale of x with its zero inside the head, away from the camera; position float32 [N, 468, 3] m,
+    the fitted canonical points; std float32 [N, 468] pixels; flag float32 [N] 0..1; size int32 [N, 2] width and height; yaw float32 [N] degrees, positive
     when the subject turns to their left; interocular float32 [N], the outer eyes' distance in the image in
     pixels; validation, grey bool [N]; faces int32 [N], how many the photo has. Also mirror int64 [468],
     the point that each becomes in the mirror, and dropped_names int32 [M], dropped_reasons str [M].
@@ -116,10 +119,12 @@ def run(arguments: argparse.Namespace) -> None:
     interocular = np.linalg.norm(landmarks[:, LEFT_OUTER_EYE, :2] - landmarks[:, RIGHT_OUTER_EYE, :2], axis=1)
     grey = np.array([face.chroma < GREY_CHROMA for face in kept])
     faces = np.array([face.faces for face in kept], np.int32)
+    mesh = read_layout("facemesh468")
+    position, missing = fit(landmarks, mean_points(mesh), modes_at(mesh))
     validation = names % VALIDATION_EVERY == 0
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
-        arguments.output, names=names, landmarks=landmarks, std=std, interocular=interocular, grey=grey, faces=faces,
+        arguments.output, names=names, landmarks=landmarks, position=position.astype(np.float32), std=std, interocular=interocular, grey=grey, faces=faces,
         validation=validation, flag=np.array([face.flag for face in kept], np.float32),
         size=np.array([face.size for face in kept], np.int32), yaw=yaw(landmarks, teacher.mirror).astype(np.float32),
         mirror=teacher.mirror, dropped_names=np.array(list(dropped), np.int32),
@@ -128,7 +133,7 @@ def run(arguments: argparse.Namespace) -> None:
         "command": sys.argv, "revision": _revision(), "seed": None, "seconds": round(time.time() - started),
         "photos": len(files), "kept": len(kept), "validation": int(validation.sum()), "grey": int(grey.sum()),
         "severalFaces": int((faces > 1).sum()), "dropped": dict(Counter(dropped.values())),
-        "medianSpread": float(np.median(std[:, INNER_POINTS].mean(1) / interocular))}
+        "medianFitMm": float(1000 * np.median(missing)), "medianSpread": float(np.median(std[:, INNER_POINTS].mean(1) / interocular))}
     arguments.output.with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n")
     log.info("%s", report)
 

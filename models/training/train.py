@@ -81,9 +81,8 @@ def head_losses(answer: dict, batch: dict, target: torch.Tensor) -> dict:
 
     Pose and shape are taught apart: an error of the pose moves all points of a face together, and that common
     motion would drown the shape's own gradient (the predicted face then stayed the mean one). Renders give the
-    shape in 3D, and the true shape under the found pose must land on its labels. Photos give what is left of
-    the 2D error once the best similarity per face has taken the pose's part away; that holds no canonical shape in
-    place, which the pose would follow anywhere, so the mean face (their `position`) does, weakly.
+    shape in 3D, and the true shape under the found pose must land on its labels. Photos give their fitted shape,
+    and what is left of the 2D error once the best similarity per face has taken the pose's part away.
     """
     solid = batch["solid"].bool()
     losses = {}
@@ -98,7 +97,7 @@ def head_losses(answer: dict, batch: dict, target: torch.Tensor) -> dict:
         pose = (answer[key][flat].detach() for key in ("rotation", "translation", "focal_mm"))
         points = project(answer["position"][flat], *pose)
         losses["flat"] = 60.0 * (align(points, target[flat]) - target[flat]).abs().mean()
-        losses["prior"] = 3.0 * (answer["position"] - batch["position"])[flat].abs().mean() * 100  # cm
+        losses["fitted"] = 15.0 * (answer["position"] - batch["position"])[flat].abs().mean() * 100  # cm
     return losses
 
 

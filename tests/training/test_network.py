@@ -112,7 +112,7 @@ def test_photos_hold_the_canonical_shape_in_place():
         return head_losses(answer, {"solid": torch.zeros(1), "position": position}, target)
 
     still, moved = losses(0.0), losses(0.1)
-    assert moved["flat"] == pytest.approx(float(still["flat"]), abs=1e-4) and moved["prior"] > still["prior"] + 1
+    assert moved["flat"] == pytest.approx(float(still["flat"]), abs=1e-4) and moved["fitted"] > still["fitted"] + 1
 
 
 def test_principal_modes_span_what_the_heads_do():
