@@ -1,4 +1,4 @@
-"""The figures of the model card, on validation portraits and validation renders."""
+"""The figures of the model card, on validation portraits and validation renders; with --dataset, those of a public benchmark."""
 import argparse
 import json
 import logging
@@ -8,85 +8,21 @@ import numpy as np
 import torch
 from scipy.spatial import Delaunay
 
+from . import datasets
 from .canonical import read_layout
 from .crops import apply
-from .data import INNER, Photos, Renders, compose, to_pixels, to_square, warp
+from .data import INNER, Photos, Renders, to_square
 from .export import load_checkpoint
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
-from .network import SENSOR_MM, STYLES, crop
+from .faces import answers, positions_at, search
+from .network import SENSOR_MM, STYLES
 
-PICTURE_SIZE = 448  # more than the longest side of any portrait
-BATCH = 32
-# As the server does it: S looks twice, and where no face is present then, at overlapping tiles of the picture.
-LOOKS = 2
-TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
-MAX_SIGMA = 0.05  # mean of a face's landmarks, in I'
 FACE_RENDERS = 1200  # queries of the spread pool used for dense 3D
+MODEL_CARD = Path(__file__).parents[1] / "compact" / "model.json"
 YAW_BANDS = ((0, 30), (30, 60), (60, 90))
 INNER_OUTER_EYES = (36 - 17, 45 - 17)  # among the 51
 
 log = logging.getLogger(__name__)
-
-
-def squares(images: list[np.ndarray]) -> torch.Tensor:
-    """Images as the network sees a photo: square-padded with black, [B, 3, 448, 448]."""
-    padded = [warp(image, compose(to_pixels(PICTURE_SIZE), to_square(image)), PICTURE_SIZE) for image in images]
-    return torch.from_numpy(np.stack(padded)).permute(0, 3, 1, 2).float() / 255
-
-
-def answers(network, images, uv: np.ndarray, style: str, tile: torch.Tensor | None = None) -> dict:
-    """The network's answer to every image (or a tile of each) at uv [K, 2], as arrays over all images."""
-    code = torch.eye(len(STYLES))[STYLES.index(style)]
-    query = torch.from_numpy(uv.astype(np.float32))
-    found = []
-    with torch.inference_mode():
-        for start in range(0, len(images), BATCH):
-            batch = squares(images[start : start + BATCH])
-            part = None if tile is None else tile[start : start + BATCH]
-            answer = network(batch, query.expand(len(batch), -1, -1), code.expand(len(batch), -1), LOOKS, part)
-            found.append({key: value.numpy() for key, value in answer.items()})
-    return {key: np.concatenate([part[key] for part in found]) for key in found[0]}
-
-
-def positions_at(network, images, theta: np.ndarray, uv: np.ndarray, style: str) -> np.ndarray:
-    """Canonical positions [B, K, 3] m at uv [K, 2] of the faces at theta [B, 2, 3]."""
-    code, query, found = torch.eye(len(STYLES))[STYLES.index(style)], torch.from_numpy(uv.astype(np.float32)), []
-    with torch.inference_mode():
-        for start in range(0, len(images), BATCH):
-            face = crop(squares(images[start : start + BATCH]), torch.from_numpy(theta[start : start + BATCH]), network.preset.face_size)
-            found.append(network.read(face, query.expand(len(face), -1, -1), code.expand(len(face), -1))["position"].numpy())
-    return np.concatenate(found)
-
-
-def tiles(image: np.ndarray) -> torch.Tensor:
-    """Overlapping squares [n, 2, 3] of an image, each half a tile from the next."""
-    height, width = image.shape[:2]
-    size = max(height, width)
-    found = []
-    for side in (side for side in TILE_SIDES if size * side >= SMALLEST_TILE):
-        places = side * np.arange(1, round((1 - side) / side * 2) + 2) - 1
-        found += [[[side, 0, x], [0, side, y]] for y in places for x in places if abs(x) <= width / size and abs(y) <= height / size]
-    return torch.tensor(found, dtype=torch.float32).view(-1, 2, 3)
-
-
-def search(network, images, answer: dict, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
-    """`answer` with what the tiles show of images whose face's presence is below the threshold (a logit); and which faces are kept.
-
-    Of a face that is not kept, of which the server says that it found none, the surest look stands.
-    """
-    result, kept = {key: value.copy() for key, value in answer.items()}, answer["presence"] >= threshold
-    for lost in np.flatnonzero(~kept):
-        tile = tiles(images[lost])
-        if not len(tile):
-            continue
-        looks = {key: np.concatenate([answer[key][lost : lost + 1], value]) for key, value in answers(network, [images[lost]] * len(tile), uv, style, tile).items()}
-        sigma = np.exp(looks["log_sigma"]).mean(1)
-        accepted = (looks["presence"] >= threshold) & (sigma <= MAX_SIGMA)
-        kept[lost] = accepted.any()
-        surest = np.where(accepted, sigma, np.inf).argmin() if kept[lost] else sigma.argmin()
-        for key, value in looks.items():
-            result[key][lost] = value[surest]
-    return result, kept
 
 
 def similarity_residual(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -167,16 +103,39 @@ def heads(network, answer: dict, sources: list, kept: np.ndarray) -> dict:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--preset", choices=("compact", "paper"), default="compact")
-    parser.add_argument("--labels", type=Path, required=True)
-    parser.add_argument("--portraits", type=Path, required=True)
+    parser.add_argument("--labels", type=Path)
+    parser.add_argument("--portraits", type=Path)
     parser.add_argument("--renders", type=Path)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--output", type=Path, help="metrics.json for `export`")
+    parser.add_argument("--output", type=Path, help="metrics.json for `export`; with --dataset now, the folder of the meshes")
+    benchmark = parser.add_argument_group("a public benchmark instead")
+    benchmark.add_argument("--dataset", choices=(*datasets.READERS, "now"))
+    benchmark.add_argument("folder", type=Path, nargs="?", help="its images and annotations")
+    benchmark.add_argument("--threshold", type=float, help="presence, 0..1, that is a face (default: models/compact/model.json's)")
+    benchmark.add_argument("--style", choices=STYLES, default="photo")
+    benchmark.add_argument("--around", type=float, metavar="FACTOR", help="S looks at a square this much larger than the annotated face, not at the whole image")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    needed = ("folder", "output") if arguments.dataset == "now" else ("folder",) if arguments.dataset else ("labels", "portraits")
+    missing = [name for name in needed if getattr(arguments, name) is None]
+    if missing:
+        raise SystemExit(f"evaluate needs {' and '.join(missing)} here; see --help")
     torch.set_num_threads(arguments.threads)
     network = load_checkpoint(arguments.checkpoint, arguments.preset)
+    if arguments.dataset:
+        threshold = arguments.threshold or json.loads(MODEL_CARD.read_text())["presenceThreshold"]
+        metrics = datasets.run_dataset(network, arguments, float(np.log(threshold / (1 - threshold))))
+    else:
+        metrics = own(network, arguments)
+    print(json.dumps(metrics, indent=2))
+    if arguments.output and arguments.dataset != "now":
+        arguments.output.write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def own(network, arguments: argparse.Namespace) -> dict:
+    """The figures on our own validation portraits and renders."""
     uv = read_layout("ibug68")[17:]
     photos = Photos(arguments.labels, arguments.portraits, validation=True)
     photographed = answers(network, photos.images, uv, "photo")
@@ -196,6 +155,4 @@ def run(arguments: argparse.Namespace) -> None:
     found, kept = search(network, photos.images, photographed, threshold, uv, "photo")
     metrics = {"portraits": portraits(found, photos), **metrics, "presenceThreshold": round(float(1 / (1 + np.exp(-threshold))), 4)}
     metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float(kept.mean()), 3)
-    print(json.dumps(metrics, indent=2))
-    if arguments.output:
-        arguments.output.write_text(json.dumps(metrics, indent=2) + "\n")
+    return metrics

@@ -283,20 +283,9 @@ class InfiniteLandmarks(nn.Module):
         return {"position": position, "log_sigma": log_sigma[..., 0], "points": points, "rotation": rotation,
                 "translation": translation, "focal_mm": focal_mm, "presence": presence[:, 0]}
 
-    def find(self, photo, looks: int = 1, tile=None):
-        """S's theta [B, 2, 3]. With two looks, the second is at the first one's crop, a little wider, as the server does it.
-
-        The first is at the whole photo, or at a `tile` [B, 2, 3] of it.
-        """
-        theta = self.transformer(shrink(photo)) if tile is None else chain(tile, self.transformer(crop(photo, tile, SMALL_SIZE)))
-        for _ in range(looks - 1):
-            wide = torch.cat([theta[:, :, :2] * SECOND_LOOK_ZOOM, theta[:, :, 2:]], 2)
-            theta = chain(wide, self.transformer(crop(photo, wide, SMALL_SIZE)))
-        return theta
-
-    def forward(self, photo, query_uv, style, looks: int = 1, tile=None):
+    def forward(self, photo, query_uv, style):
         """The paper's forward pass: photo [B, 3, H, H] to the dict of `read`, theta and `photo_points` [B, K, 2]."""
-        theta = self.find(photo, looks, tile)
+        theta = self.transformer(shrink(photo))
         result = self.read(crop(photo, theta, self.preset.face_size), query_uv, style)
         return {**result, "theta": theta, "photo_points": to_photo(theta, result["points"])}
 

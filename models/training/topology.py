@@ -171,3 +171,10 @@ def write_obj(path: Path, topology: Topology, positions: np.ndarray) -> None:
         lines += ["f " + " ".join(f"{i + 1}/{i + 1}" for i in quad) for quad in topology.quads[topology.part == index]]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
+
+
+def read_obj(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """uv [N, 2] and quads [M, 4] of a topology that `write_obj` wrote."""
+    rows = [line.split() for line in path.read_text().splitlines()]
+    uv = np.array([row[1:] for row in rows if row[:1] == ["vt"]], np.float64)
+    return uv, np.array([[int(corner.split("/")[0]) - 1 for corner in row[1:]] for row in rows if row[:1] == ["f"]])

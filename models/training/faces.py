@@ -1,0 +1,97 @@
+"""Faces of whole pictures as the server finds them: S looks twice, and where no face is present then, at tiles.
+
+Every look is resampled from the picture at its own resolution, however large. Pictures are uint8 RGB [H, W, 3]; uv is
+[K, 2]; theta maps I' to [-1, 1] of the square-padded picture.
+"""
+import numpy as np
+import torch
+
+from .crops import invert
+from .data import compose, to_pixels, to_square, warp
+from .label import to_tensor
+from .network import SECOND_LOOK_ZOOM, SMALL_SIZE, STYLES, InfiniteLandmarks, chain, to_photo
+
+BATCH = 32
+TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
+MAX_SIGMA = 0.05  # mean of a face's landmarks, in I'
+
+
+def crops(images, theta: torch.Tensor, size: int) -> torch.Tensor:
+    """W(I; theta) of each image: theta [B, 2, 3] to [B, 3, size, size], black outside the picture."""
+    return to_tensor([warp(image, compose(to_pixels(size), compose(invert(part.numpy().astype(np.float64)), to_square(image))), size)
+                      for image, part in zip(images, theta)])
+
+
+def code_of(style: str, count: int) -> torch.Tensor:
+    return torch.eye(len(STYLES))[STYLES.index(style)].expand(count, -1)
+
+
+def find(network: InfiniteLandmarks, images, tiles: torch.Tensor) -> torch.Tensor:
+    """Theta [B, 2, 3] after a look at each image's tile [B, 2, 3] and one at what was found there, a little wider."""
+    theta = chain(tiles, network.transformer(crops(images, tiles, SMALL_SIZE)))
+    wide = torch.cat([theta[:, :, :2] * SECOND_LOOK_ZOOM, theta[:, :, 2:]], 2)
+    return chain(wide, network.transformer(crops(images, wide, SMALL_SIZE)))
+
+
+def answers(network: InfiniteLandmarks, images, uv: np.ndarray, style: str, tiles: torch.Tensor | None = None) -> dict:
+    """The network's answer to every image (or a tile [B, 2, 3] of each), as arrays over all images: as `read`, and theta
+    [B, 2, 3] and photo_points [B, K, 2] in [-1, 1] of the square."""
+    query, found = torch.from_numpy(uv.astype(np.float32)), []
+    if tiles is None:
+        tiles = torch.eye(2, 3).expand(len(images), -1, -1)
+    with torch.inference_mode():
+        for start in range(0, len(images), BATCH):
+            batch = images[start : start + BATCH]
+            theta = find(network, batch, tiles[start : start + BATCH])
+            face = crops(batch, theta, network.preset.face_size)
+            answer = network.read(face, query.expand(len(batch), -1, -1), code_of(style, len(batch)))
+            answer |= {"theta": theta, "photo_points": to_photo(theta, answer["points"])}
+            found.append({key: value.numpy() for key, value in answer.items()})
+    return {key: np.concatenate([part[key] for part in found]) for key in found[0]}
+
+
+def positions_at(network: InfiniteLandmarks, images, theta: np.ndarray, uv: np.ndarray, style: str) -> np.ndarray:
+    """Canonical positions [B, K, 3] m of the faces at theta [B, 2, 3]."""
+    query, found = torch.from_numpy(uv.astype(np.float32)), []
+    with torch.inference_mode():
+        for start in range(0, len(images), BATCH):
+            face = crops(images[start : start + BATCH], torch.from_numpy(theta[start : start + BATCH]), network.preset.face_size)
+            found.append(network.read(face, query.expand(len(face), -1, -1), code_of(style, len(face)))["position"].numpy())
+    return np.concatenate(found)
+
+
+def tiles_of(image: np.ndarray) -> torch.Tensor:
+    """Overlapping squares [n, 2, 3] of an image, each half a tile from the next."""
+    height, width = image.shape[:2]
+    size = max(height, width)
+    found = []
+    for side in (side for side in TILE_SIDES if size * side >= SMALLEST_TILE):
+        places = side * np.arange(1, round((1 - side) / side * 2) + 2) - 1
+        found += [[[side, 0, x], [0, side, y]] for y in places for x in places if abs(x) <= width / size and abs(y) <= height / size]
+    return torch.tensor(found, dtype=torch.float32).view(-1, 2, 3)
+
+
+def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
+    """`answer` with what the tiles show of images whose face's presence is below the threshold (a logit); and which faces are kept.
+
+    Of a face that is not kept, of which the server says that it found none, the surest look stands.
+    """
+    result, kept = {key: value.copy() for key, value in answer.items()}, answer["presence"] >= threshold
+    for lost in np.flatnonzero(~kept):
+        tiles = tiles_of(images[lost])
+        if not len(tiles):
+            continue
+        looks = {key: np.concatenate([answer[key][lost : lost + 1], value]) for key, value in answers(network, [images[lost]] * len(tiles), uv, style, tiles).items()}
+        sigma = np.exp(looks["log_sigma"]).mean(1)
+        accepted = (looks["presence"] >= threshold) & (sigma <= MAX_SIGMA)
+        kept[lost] = accepted.any()
+        surest = np.where(accepted, sigma, np.inf).argmin() if kept[lost] else sigma.argmin()
+        for key, value in looks.items():
+            result[key][lost] = value[surest]
+    return result, kept
+
+
+def to_pixels_of(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """[K, 2] in [-1, 1] of the square-padded image to its pixels, centres at half-integers."""
+    height, width = image.shape[:2]
+    return (points * max(height, width) + [width, height]) / 2
