@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "the network, stage by stage, resumable",
     "readout": "what reads the trunk of F, on maps made once",
     "evaluate": "the figures of the model card",
+    "ablate": "what each part of the method is worth",
     "export": "the ONNX graphs and model.json",
 }
 

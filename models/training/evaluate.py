@@ -66,6 +66,13 @@ def rounded(figures: dict) -> dict:
     return {key: round(float(value), 3) for key, value in figures.items()}
 
 
+def eye_span(source) -> float:
+    """The 3D outer-eye distance of a rendered head, seen at its own depth, in [-1, 1] of the picture."""
+    corners = source.position[POINTS:][list(INNER_OUTER_EYES)]
+    depth = -(corners.mean(0) @ source.rotation.T + source.translation)[2]
+    return 2 * source.focal_mm / SENSOR_MM * np.linalg.norm(corners[0] - corners[1]) / depth
+
+
 def heads(network, answer: dict, sources: list, kept: np.ndarray) -> dict:
     """Renders: 51 points in % of the 3D outer-eye distance at its own depth, and dense 3D in mm.
 
@@ -73,13 +80,8 @@ def heads(network, answer: dict, sources: list, kept: np.ndarray) -> dict:
     """
     truth = np.stack([apply(to_square(s.image), s.points[POINTS : POINTS + INNER]) for s in sources])
     errors = np.linalg.norm(answer["photo_points"] - truth, axis=2)
-    eyes, yaw = [], []
-    for source in sources:
-        corners = source.position[POINTS:][list(INNER_OUTER_EYES)]
-        depth = -(corners.mean(0) @ source.rotation.T + source.translation)[2]
-        eyes.append(2 * source.focal_mm / SENSOR_MM * np.linalg.norm(corners[0] - corners[1]) / depth)
-        yaw.append(abs(np.degrees(np.arctan2(source.rotation[0, 2], source.rotation[2, 2]))))
-    eyes, yaw = np.array(eyes), np.array(yaw)
+    eyes = np.array([eye_span(source) for source in sources])
+    yaw = np.array([abs(np.degrees(np.arctan2(source.rotation[0, 2], source.rotation[2, 2]))) for source in sources])
     error = 100 * errors.mean(1) / eyes
     seen = np.stack([s.visible[POINTS : POINTS + INNER] for s in sources])
 
