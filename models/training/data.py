@@ -258,18 +258,22 @@ class Samples:
                 "position": source.position[chosen], "rotation": rotation, "distance": distance}
 
     def faceless(self, random: np.random.Generator, source: Source, theta: np.ndarray) -> np.ndarray:
-        """[face_size, face_size, 3] without a (whole) face: a corner of the image, a negative render, shuffled tiles, clouds."""
+        """[face_size, face_size, 3] without a whole face: a negative render, what is beside the face, a part of it, its shuffled tiles, clouds."""
         size, kind = self.face_size, random.random()
         if kind < 0.3 and self.renders and self.renders.absent:
             image = self.renders.negative(int(random.integers(len(self.renders.absent))))
             window = random.integers(image.shape[0] // 2, image.shape[0] + 1)
             x, y = random.integers(0, image.shape[0] - window + 1, 2)
             return cv2.resize(image[y : y + window, x : x + window], (size, size))
-        if kind < 0.65:
-            away = theta.copy()
-            away[:, :2] *= random.uniform(0.4, 1.3)
-            angle = random.uniform(0, 2 * np.pi)
-            away[:, 2] += np.linalg.norm(theta[:, 0]) * random.uniform(1.5, 2.5) * np.array([np.cos(angle), np.sin(angle)])
+        if kind < 0.7:
+            away, half = theta.copy(), np.linalg.norm(theta[:, 0])
+            if kind < 0.5:
+                angle = random.uniform(0, 2 * np.pi)
+                away[:, :2] *= random.uniform(0.4, 1.3)
+                away[:, 2] += half * random.uniform(1.5, 2.5) * np.array([np.cos(angle), np.sin(angle)])
+            else:  # an ear, a mouth: at a tile's size they look like the folds of a small face
+                away[:, :2] *= random.uniform(0.12, 0.4)
+                away[:, 2] += half * random.uniform(-0.9, 0.9, 2)
             return warp(source.image, compose(to_pixels(size), compose(invert(away), to_square(source.image))), size, backdrop(size, random))
         if kind < 0.8:
             face = warp(source.image, compose(to_pixels(size), compose(invert(theta), to_square(source.image))), size)

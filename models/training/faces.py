@@ -74,7 +74,7 @@ def tiles_of(image: np.ndarray) -> torch.Tensor:
 def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
     """`answer` with what the tiles show of images whose face's presence is below the threshold (a logit); and which faces are kept.
 
-    Of a face that is not kept, of which the server says that it found none, the surest look stands.
+    Of a face that is not kept, of which the server says that it found none, the look stands that has most of one.
     """
     result, kept = {key: value.copy() for key, value in answer.items()}, answer["presence"] >= threshold
     for lost in np.flatnonzero(~kept):
@@ -85,9 +85,9 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
         sigma = np.exp(looks["log_sigma"]).mean(1)
         accepted = (looks["presence"] >= threshold) & (sigma <= MAX_SIGMA)
         kept[lost] = accepted.any()
-        surest = np.where(accepted, sigma, np.inf).argmin() if kept[lost] else sigma.argmin()
+        best = np.where(accepted, sigma, np.inf).argmin() if kept[lost] else looks["presence"].argmax()
         for key, value in looks.items():
-            result[key][lost] = value[surest]
+            result[key][lost] = value[best]
     return result, kept
 
 
