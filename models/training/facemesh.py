@@ -54,7 +54,12 @@ class PReLU(nn.PReLU):
         super().__init__(channels)
         self.weight.requires_grad_(False)
 
-    def forward(self, x):
+    def forward(self, x):                                       # [B, C, H, W]
+        if torch.onnx.is_in_onnx_export():
+            # ONNX Runtime's PRelu takes three times as long as all the convolutions. The same, a x + (1 - a) max(x, 0), by
+            # channel-wise convolutions stays in their memory layout: four times as fast a graph.
+            slope = self.weight.view(-1, 1, 1, 1)
+            return F.conv2d(x, slope, groups=len(slope)) + F.conv2d(F.relu(x), 1 - slope, groups=len(slope))
         return _FixedSlope.apply(x, self.weight) if torch.is_grad_enabled() and x.requires_grad else F.prelu(x, self.weight)
 
 

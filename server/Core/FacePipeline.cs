@@ -309,6 +309,13 @@ public sealed class FacePipeline : IDisposable
         return [.. fits.OfType<FittedView>()];
     }
 
+    // The fit is off by about its sigma, and past the face's outline the photo shows what is behind it.
+    private static double Margin(FittedView fit)
+    {
+        const float Most = 0.004f; // m
+        return Math.Min(fit.Sigma.Average() * fit.Camera.PixelsPerFaceUnit, Most * fit.Camera.PixelsPerMetre);
+    }
+
     // Views run side by side: their sums are exact, so it does not matter which comes first. The largest atlases go one by
     // one, as each takes a quarter of a gigabyte.
     private List<UnwrappedView> Unwrap(
@@ -327,7 +334,7 @@ public sealed class FacePipeline : IDisposable
         Parallel.For(0, fits.Count, parallel, i =>
         {
             var (fit, photo) = (fits[i], fits[i].View.Photo);
-            var depth = new DepthBuffer(fit.Camera, fit.Mesh);
+            var depth = new DepthBuffer(fit.Camera, fit.Mesh, Margin(fit));
             var atlas = ViewTexture.Unwrap(photo, fit.Mesh, depth, map, cancellation);
             lock (blend)
             {

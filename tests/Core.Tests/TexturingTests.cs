@@ -177,6 +177,27 @@ public sealed class TexturingTests(ITestOutputHelper output)
         Assert.InRange(differ, 0, seen / 5000);
     }
 
+    [Theory]
+    [InlineData(0, 1_000, 1_000_000)]
+    [InlineData(12, 0, 0)]
+    public void What_is_behind_a_face_that_is_fitted_a_little_off_stays_out_with_a_margin(double margin, int fewest, int most)
+    {
+        const int Side = 600;
+        var mesh = KnownFace.Canonical;
+        var camera = KnownFace.Camera(Side, Side, fill: 0.8f);
+        var picture = ReferenceRenderer.Render(mesh, camera, (_, _) => Vector3.One, Vector3.UnitX, samples: 1);
+        // The fit is a little too large, and turned: its outline lies up to 10 px outside the face's.
+        var fit = KnownFace.Camera(Side, Side, yaw: 0.02f, pitch: 0.02f, fill: 0.82f);
+
+        var atlas = ViewTexture.Unwrap(picture, mesh, new DepthBuffer(fit, mesh, margin), AtlasMap.Make(mesh.Topology, 512));
+
+        var seen = atlas.Rgba.Chunk(4).Where(texel => texel[3] == 255).ToArray();
+        int red = seen.Count(texel => texel[1] < 128);
+        output.WriteLine($"{seen.Length} seen, {red} of the background");
+        Assert.InRange(seen.Length, 100_000, 512 * 512);
+        Assert.InRange(red, fewest, most);
+    }
+
     [Fact]
     public void A_sliver_between_lid_and_eye_is_not_drawn_out_over_its_texels()
     {

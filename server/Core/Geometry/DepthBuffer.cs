@@ -21,9 +21,10 @@ public sealed class DepthBuffer
     private readonly float _cellAngle;      // width of a cell over its depth
     private readonly float[] _inverse;      // [height, width], 1/m, 0 where nothing is
     private readonly float[] _nearest;      // greatest of each cell's 3x3
-    private readonly float[] _farthest;     // smallest of each cell's 3x3
+    private readonly float[] _farthest;     // smallest of each cell's 3x3, 0 in the margin
 
-    public DepthBuffer(PhotoCamera camera, Mesh mesh)
+    /// <param name="margin">Photo pixels along the mesh's outline that are not <see cref="Clear"/>, beside the outline itself.</param>
+    public DepthBuffer(PhotoCamera camera, Mesh mesh, double margin = 0)
     {
         Camera = camera;
         var points = new Vector3[mesh.Head.Length]; // photo pixels and inverse depth
@@ -51,6 +52,10 @@ public sealed class DepthBuffer
             Draw(ToCell(points[triangles[i]]), ToCell(points[triangles[i + 1]]), ToCell(points[triangles[i + 2]]));
         }
         (_nearest, _farthest) = Spread();
+        if ((int)Math.Round(margin * CellsPerPixel) is > 0 and var cells)
+        {
+            EmptyMargin(cells);
+        }
     }
 
     public PhotoCamera Camera { get; }
@@ -183,6 +188,37 @@ public sealed class DepthBuffer
             return scratch;
         }, _ => { });
         return (nearest, farthest);
+    }
+
+    // Cells with an empty one in the square of `cells` around them count as empty: down the columns, then along the rows.
+    // What is beyond the photo may be face.
+    private void EmptyMargin(int cells)
+    {
+        var covered = _inverse.Select(inverse => inverse > 0).ToArray();
+        Parallel.For(0, _width, x => Erode(covered, x, _width, _height, cells));
+        Parallel.For(0, _height, y => Erode(covered, y * _width, 1, _width, cells));
+        for (int cell = 0; cell < covered.Length; cell++)
+        {
+            if (!covered[cell])
+            {
+                _farthest[cell] = 0;
+            }
+        }
+    }
+
+    // One line of cells: `count` from `start`, `step` apart.
+    private static void Erode(bool[] covered, int start, int step, int count, int cells)
+    {
+        var run = new int[count]; // Covered cells without a gap, up to this one.
+        for (int i = 0, length = cells; i < count; i++)
+        {
+            run[i] = length = covered[start + (i * step)] ? length + 1 : 0;
+        }
+        for (int i = count - 1, length = cells; i >= 0; i--)
+        {
+            length = covered[start + (i * step)] ? length + 1 : 0;
+            covered[start + (i * step)] = length > cells && run[i] > cells;
+        }
     }
 
     // Inverse depths are numbers; MathF's care for NaN costs twice as much.
