@@ -76,6 +76,11 @@ class Photos:
         return Source(self.images[index], self.points[index], self.uv, STYLES.index("photo"), self.positions[index])
 
 
+def on_face(uv: np.ndarray) -> np.ndarray:
+    """Whether each uv [K, 2] lies within FaceMesh's outline."""
+    return Delaunay(read_layout("facemesh468")).find_simplex(uv) >= 0
+
+
 @functools.cache
 def position_map() -> np.ndarray:
     return np.load(POSITION_MAP)

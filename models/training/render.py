@@ -5,6 +5,9 @@ rest of the record means nothing); rotation [N, 3, 3], translation [N, 3] m and 
 R x_head + T; identity [N, 100], expression [N, 57], gaze [N, 2] rad; position float16 [N, K, 3] m, the canonical
 position of each query of the pool; visible uint8 [N, ceil(K / 8)], packed bits; seed int64 [N]. The pool is queries.npz beside the shards:
 uv [K, 2], triangle [K], barycentric [K, 3], and the first index of each part of it in `parts`.
+
+With --views 4, each head is photographed by four cameras, as it is: skin, hair and dress too, under the same lights of the
+camera's. Its samples follow each other, the first from the front, the last in profile, and `head` int64 [N] says whose they are.
 """
 import argparse
 import json
@@ -34,6 +37,7 @@ BATCH = 32  # heads whose vertices one matrix product makes
 NEGATIVES = 0.04
 KINDS = ("face", "behind", "headless", "scene")  # all but the first without a face
 BACKGROUNDS = 1200
+VIEW_YAWS = ((0, 10), (20, 40), (45, 60), (70, 90))  # degrees, without sign, of a head's views
 POOL_SIZE, POOL_SEED = 4096, 0
 SPLITS = {"training": 1, "validation": 2}  # the first word of every sample's seed
 
@@ -80,6 +84,9 @@ class Studio:
         scene = self.wardrobe.dress(rng, vertices, self.skins.sample(rng), self.backgrounds.sample(rng))
         if kind == "scene":
             head = replace(head, translation=head.translation + [0, -50, 0])  # nobody there
+        return self._photograph(seed, kind, head, scene, vertices)
+
+    def _photograph(self, seed, kind, head, scene, vertices):
         rendering = self.renderer.render(head, scene, vertices)
         position = self.renderer.canonical.points(rendering.vertices[None], self.triangle, self.barycentric)[0]
         visible = self.renderer.visible(rendering, head, self.triangle, self.barycentric)
@@ -87,6 +94,17 @@ class Studio:
                 "rotation": head.rotation.astype(np.float32), "translation": head.translation.astype(np.float32), "focal_mm": np.float32(head.focal_mm),
                 "identity": head.identity, "expression": head.expression, "gaze": head.gaze.astype(np.float32),
                 "position": position.astype(np.float16), "visible": np.packbits(visible), "seed": seed}
+
+    def views(self, number: int):
+        """Yields the records of one head before a camera of each of VIEW_YAWS. It depends on the head's number alone."""
+        rng = np.random.default_rng([self.split, len(VIEW_YAWS), number])
+        head = self.heads.sample(rng)
+        vertices = self.renderer.vertices(head.identity[None], head.expression[None])[0]
+        scene = self.wardrobe.dress(rng, vertices, self.skins.sample(rng), self.backgrounds.sample(rng))
+        for view, yaw in enumerate(VIEW_YAWS):
+            rotation, translation, focal_mm = self.heads.camera(rng, yaw)
+            head = replace(head, rotation=rotation, translation=translation, focal_mm=focal_mm)
+            yield self._photograph(number * len(VIEW_YAWS) + view, "face", head, scene, vertices) | {"head": number}
 
 
 def open_studio(ict: Path, labels: Path, portraits: Path, split: str, cache: Path) -> Studio:
@@ -99,8 +117,9 @@ def open_studio(ict: Path, labels: Path, portraits: Path, split: str, cache: Pat
     return Studio(canonical, skins, split)
 
 
-def produce(studio: Studio, output: Path, shards: range) -> None:
+def produce(studio: Studio, output: Path, shards: range, views: int = 1) -> None:
     """Writes the shards that are not there yet. A shard that is there is whole."""
+    heads = SHARD_SAMPLES // views
     output.mkdir(parents=True, exist_ok=True)
     queries = output / "queries.npz"
     if not queries.exists():
@@ -111,7 +130,8 @@ def produce(studio: Studio, output: Path, shards: range) -> None:
         if path.exists():
             continue
         started = time.time()
-        records = list(studio.samples(range(shard * SHARD_SAMPLES, (shard + 1) * SHARD_SAMPLES)))
+        numbers = range(shard * heads, (shard + 1) * heads)
+        records = list(studio.samples(numbers)) if views == 1 else [record for number in numbers for record in studio.views(number)]
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, **{name: np.stack([record[name] for record in records]) for name in records[0]})
         partial.rename(path)
@@ -143,6 +163,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the shards")
     parser.add_argument("--shards", type=int, default=80, help=f"how many, of {SHARD_SAMPLES} samples each")
     parser.add_argument("--first-shard", type=int, default=0)
+    parser.add_argument("--views", type=int, choices=(1, len(VIEW_YAWS)), default=1, help="cameras before each head")
     parser.add_argument("--look", type=Path, help="write a contact sheet of 30 samples to this PNG, and no shards")
 
 
@@ -158,4 +179,4 @@ def run(arguments: argparse.Namespace) -> None:
     record = {"command": sys.argv, "revision": revision, "split": arguments.split, "samples": arguments.shards * SHARD_SAMPLES,
               "seeds": f"[{SPLITS[arguments.split]}, seed of the sample]"}
     (arguments.output / f"render-{arguments.first_shard:04d}.json").write_text(json.dumps(record, indent=2) + "\n")
-    produce(studio, arguments.output, range(arguments.first_shard, arguments.first_shard + arguments.shards))
+    produce(studio, arguments.output, range(arguments.first_shard, arguments.first_shard + arguments.shards), arguments.views)
