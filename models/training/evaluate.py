@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from . import datasets, multiview
+from . import datasets, multiview, visibility
 from .canonical import read_layout
 from .crops import apply
 from .data import INNER, Photos, Renders, mean_points, on_face, to_square
@@ -188,7 +188,8 @@ def own(network, arguments: argparse.Namespace) -> dict:
         tables |= render_groups(sources, errors, kept)
         metrics = {"renders": heads(network, found, sources, kept, errors), "presence": rounded({
             "rendersKept": 100 * kept.mean(), "rendersKeptAtOnce": 100 * (rendered["presence"] >= threshold).mean(),
-            "negatives": len(faceless), "negativesLetThrough": 100 * through.mean()})}
+            "negatives": len(faceless), "negativesLetThrough": 100 * through.mean()}),
+            "visibility": rounded(visibility.measure(network, found, sources, on_face(sources[0].uv)))}
         if (arguments.renders / "multiview").exists():
             figures, quads, mesh_uv, heat = multiview.measure(network, arguments.renders / "multiview", threshold)
             metrics["multiview"] = rounded(figures)
