@@ -23,7 +23,7 @@ from . import blazeface, facemesh
 from .augment import photometric
 from .crops import MARGIN, apply, invert
 from .data import INNER, Photos, Renders, Samples, Source, Stream, compose, jitter, to_pixels, to_square, warp
-from .evaluate import eye_span
+from .evaluate import truth_of
 from .export import load_checkpoint
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
 from .faces import BATCH, code_of, crops, find
@@ -250,10 +250,9 @@ def measure(network: nn.Module, row: Row, finder, detector, photos: Photos, sour
     found = answered(network, photos.images, row, finder, detector, uv, "photo")
     portraits = figures(np.linalg.norm(found - truth[:, inner], axis=2), eyes)
 
-    images = [source.image for source in sources]
-    truth = np.stack([apply(to_square(source.image), source.points[inner]) for source in sources])
-    found = answered(network, images, row, finder, detector, uv, "render")
-    return {"portraits": portraits, "renders": figures(np.linalg.norm(found - truth, axis=2), np.array([eye_span(source) for source in sources]))}
+    truth, eyes = truth_of(sources)
+    found = answered(network, [source.image for source in sources], row, finder, detector, uv, "render")
+    return {"portraits": portraits, "renders": figures(np.linalg.norm(found - truth, axis=2), eyes)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -76,6 +76,11 @@ class Photos:
         return Source(self.images[index], self.points[index], self.uv, STYLES.index("photo"), self.positions[index])
 
 
+def on_face(uv: np.ndarray) -> np.ndarray:
+    """Whether each uv [K, 2] lies within FaceMesh's outline."""
+    return Delaunay(read_layout("facemesh468")).find_simplex(uv) >= 0
+
+
 @functools.cache
 def position_map() -> np.ndarray:
     return np.load(POSITION_MAP)
@@ -153,6 +158,15 @@ class Renders:
     def negative(self, index: int) -> np.ndarray:
         s, i = self.absent[index]
         return self.shards[s]["image"][i]
+
+
+def column(folder: Path, name: str) -> np.ndarray:
+    """An array of all shards of a folder, [N, ...], in the order of `Renders`."""
+    found = []
+    for path in sorted(folder.glob("shard-*.npz")):
+        with np.load(path) as archive:
+            found.append(archive[name])
+    return np.concatenate(found)
 
 
 def to_square(image: np.ndarray) -> np.ndarray:

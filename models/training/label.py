@@ -38,6 +38,7 @@ MIRROR_PHOTOS = 128         # the mirror permutation is measured on that many
 
 CROP_MARGIN = 1.5           # side of the crop / longer side of the face's box, as MediaPipe has it
 TRACKING_ROUNDS = 2
+MIN_TRACKED = 0.5           # below that face flag a face counts as lost
 # (scale, shift right, shift down, roll in degrees) of the averaged crops, shifts in crop sides. Each is
 # also seen mirrored, so that what the teacher does differently left and right cancels.
 JITTER = [(1.00, 0.000, 0.000, 0.0), (0.92, 0.015, -0.020, 5.0),
@@ -180,6 +181,24 @@ class Teacher:
                   mean[i], std[i], flags[i])
             for i, name in enumerate(names)]
         return found, [name for name in photos if not settled.get(name)]
+
+    def track(self, frames) -> np.ndarray:
+        """A face through a film as MediaPipe follows it: points [T, 468, 2] px, NaN where there is none.
+
+        A frame's crop is that of the points of the frame before; where there are none, or the face flag said no, the face
+        is sought anew.
+        """
+        found, affine = np.full((len(frames), facemesh.POINTS, 2), np.nan), None
+        for number, frame in enumerate(frames):
+            if affine is None:
+                settled = self._settle_each([frame])[0]
+                if settled is None:
+                    continue
+                affine = settled[0]
+            points, flags = self._points([(frame, affine)])
+            found[number] = points[0, :, :2]
+            affine = _tracking_affine(points[0]) if flags[0] >= MIN_TRACKED else None
+        return found
 
     def _settle(self, photos):
         return [(photo, settled[0], settled[1]) for photo, settled in zip(photos, self._settle_each(photos)) if settled]

@@ -5,6 +5,10 @@ rest of the record means nothing); rotation [N, 3, 3], translation [N, 3] m and 
 R x_head + T; identity [N, 100], expression [N, 57], gaze [N, 2] rad; position float16 [N, K, 3] m, the canonical
 position of each query of the pool; visible uint8 [N, ceil(K / 8)], packed bits; seed int64 [N]. The pool is queries.npz beside the shards:
 uv [K, 2], triangle [K], barycentric [K, 3], and the first index of each part of it in `parts`.
+
+With --views 4, each head is photographed by four cameras, as it is: skin, hair and dress too, under the same lights of the
+camera's. Its samples follow each other, the first from the front, the last in profile, and `head` int64 [N] says whose they are.
+With --frames 60, each shard is a film of one head that moves and speaks smoothly, at 30 frames a second.
 """
 import argparse
 import json
@@ -20,7 +24,7 @@ import cv2
 import numpy as np
 
 from .canonical import Canonical, read_layout
-from .heads import SENSOR_MM, HeadSampler, turn
+from .heads import FACE_CENTRE, FACE_HEIGHT, SENSOR_MM, Head, HeadSampler, turn
 from .raster import Renderer, project
 from .skin import SkinLibrary
 from .surroundings import Backgrounds
@@ -34,6 +38,9 @@ BATCH = 32  # heads whose vertices one matrix product makes
 NEGATIVES = 0.04
 KINDS = ("face", "behind", "headless", "scene")  # all but the first without a face
 BACKGROUNDS = 1200
+VIEW_YAWS = ((0, 10), (20, 40), (45, 60), (70, 90))  # degrees, without sign, of a head's views
+FRAME_RATE, KEY_FRAMES = 30, 20  # of a film: frames a second; from one expression to the next
+FILM_TURNS = (7, 18, 5)  # degrees, standard deviation of pitch, yaw and roll
 POOL_SIZE, POOL_SEED = 4096, 0
 SPLITS = {"training": 1, "validation": 2}  # the first word of every sample's seed
 
@@ -80,6 +87,9 @@ class Studio:
         scene = self.wardrobe.dress(rng, vertices, self.skins.sample(rng), self.backgrounds.sample(rng))
         if kind == "scene":
             head = replace(head, translation=head.translation + [0, -50, 0])  # nobody there
+        return self._photograph(seed, kind, head, scene, vertices)
+
+    def _photograph(self, seed, kind, head, scene, vertices):
         rendering = self.renderer.render(head, scene, vertices)
         position = self.renderer.canonical.points(rendering.vertices[None], self.triangle, self.barycentric)[0]
         visible = self.renderer.visible(rendering, head, self.triangle, self.barycentric)
@@ -87,6 +97,49 @@ class Studio:
                 "rotation": head.rotation.astype(np.float32), "translation": head.translation.astype(np.float32), "focal_mm": np.float32(head.focal_mm),
                 "identity": head.identity, "expression": head.expression, "gaze": head.gaze.astype(np.float32),
                 "position": position.astype(np.float16), "visible": np.packbits(visible), "seed": seed}
+
+    def views(self, number: int):
+        """Yields the records of one head before a camera of each of VIEW_YAWS. It depends on the head's number alone."""
+        rng = np.random.default_rng([self.split, len(VIEW_YAWS), number])
+        head = self.heads.sample(rng)
+        vertices = self.renderer.vertices(head.identity[None], head.expression[None])[0]
+        scene = self.wardrobe.dress(rng, vertices, self.skins.sample(rng), self.backgrounds.sample(rng))
+        for view, yaw in enumerate(VIEW_YAWS):
+            rotation, translation, focal_mm = self.heads.camera(rng, yaw)
+            head = replace(head, rotation=rotation, translation=translation, focal_mm=focal_mm)
+            yield self._photograph(number * len(VIEW_YAWS) + view, "face", head, scene, vertices) | {"head": number}
+
+    def film(self, number: int, frames: int):
+        """Yields the records of one head that turns, moves and changes its expression. It depends on its number and length alone."""
+        rng = np.random.default_rng([self.split, 0, number, frames])
+        identity = self.heads.sample(rng).identity
+        keys = np.stack([self.heads.expression(rng) for _ in range(2 + frames // KEY_FRAMES)])
+        at = np.arange(frames) / KEY_FRAMES
+        share = 0.5 - 0.5 * np.cos(np.pi * (at % 1))[:, None]
+        expression = (keys[at.astype(int)] * (1 - share) + keys[at.astype(int) + 1] * share).astype(np.float32)
+        gaze = wander(rng, frames, np.radians([12, 6]))
+        for face, look in zip(expression, gaze):
+            self.heads.look(face, look)
+        turns = wander(rng, frames, np.radians(FILM_TURNS)) + np.radians([0, rng.uniform(-25, 25), 0])
+        focal_mm, size = np.exp(rng.uniform(np.log(30), np.log(90))), rng.uniform(0.35, 0.7)  # size: of the face in the frame
+        distance = FACE_HEIGHT * focal_mm / (SENSOR_MM * size) * np.exp(wander(rng, frames, np.array([0.06]))[:, 0])
+        place = wander(rng, frames, np.array([0.12, 0.08])) * SENSOR_MM / (2 * focal_mm)
+        skin, background, dress = self.skins.sample(rng), self.backgrounds.sample(rng), rng.integers(1 << 32)
+        vertices = self.renderer.vertices(np.repeat(identity[None], frames, 0), expression)
+        for frame in range(frames):
+            rotation = turn(2, turns[frame, 2]) @ turn(0, turns[frame, 0]) @ turn(1, turns[frame, 1])
+            translation = distance[frame] * np.array([*place[frame], -1]) - rotation @ FACE_CENTRE
+            head = Head(identity, expression[frame], gaze[frame], rotation, translation, float(focal_mm))
+            scene = self.wardrobe.dress(np.random.default_rng(dress), vertices[frame], skin, background)  # the same each frame
+            yield self._photograph(number * frames + frame, "face", head, scene, vertices[frame]) | {"film": number}
+
+
+def wander(rng: np.random.Generator, frames: int, deviation: np.ndarray) -> np.ndarray:
+    """Smooth random paths [frames, n] of standard deviations [n]: three slow waves each, the fastest of 0.9 Hz."""
+    frequency = rng.uniform(0.15, 0.9, (3, len(deviation)))
+    phase = rng.uniform(0, 2 * np.pi, (3, len(deviation)))
+    waves = np.sin(2 * np.pi * frequency * np.arange(frames)[:, None, None] / FRAME_RATE + phase)
+    return waves.sum(1) * np.sqrt(2 / 3) * deviation
 
 
 def open_studio(ict: Path, labels: Path, portraits: Path, split: str, cache: Path) -> Studio:
@@ -99,8 +152,9 @@ def open_studio(ict: Path, labels: Path, portraits: Path, split: str, cache: Pat
     return Studio(canonical, skins, split)
 
 
-def produce(studio: Studio, output: Path, shards: range) -> None:
+def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames: int = 0) -> None:
     """Writes the shards that are not there yet. A shard that is there is whole."""
+    heads = SHARD_SAMPLES // views
     output.mkdir(parents=True, exist_ok=True)
     queries = output / "queries.npz"
     if not queries.exists():
@@ -111,7 +165,13 @@ def produce(studio: Studio, output: Path, shards: range) -> None:
         if path.exists():
             continue
         started = time.time()
-        records = list(studio.samples(range(shard * SHARD_SAMPLES, (shard + 1) * SHARD_SAMPLES)))
+        numbers = range(shard * heads, (shard + 1) * heads)
+        if frames:
+            records = list(studio.film(shard, frames))
+        elif views > 1:
+            records = [record for number in numbers for record in studio.views(number)]
+        else:
+            records = list(studio.samples(numbers))
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, **{name: np.stack([record[name] for record in records]) for name in records[0]})
         partial.rename(path)
@@ -143,6 +203,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the shards")
     parser.add_argument("--shards", type=int, default=80, help=f"how many, of {SHARD_SAMPLES} samples each")
     parser.add_argument("--first-shard", type=int, default=0)
+    parser.add_argument("--views", type=int, choices=(1, len(VIEW_YAWS)), default=1, help="cameras before each head")
+    parser.add_argument("--frames", type=int, default=0, help="each shard is a film of so many")
     parser.add_argument("--look", type=Path, help="write a contact sheet of 30 samples to this PNG, and no shards")
 
 
@@ -155,7 +217,7 @@ def run(arguments: argparse.Namespace) -> None:
         cv2.imwrite(str(arguments.look), contact_sheet(studio, range(first, first + 30))[..., ::-1])
         return
     revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
-    record = {"command": sys.argv, "revision": revision, "split": arguments.split, "samples": arguments.shards * SHARD_SAMPLES,
+    record = {"command": sys.argv, "revision": revision, "split": arguments.split, "samples": arguments.shards * (arguments.frames or SHARD_SAMPLES),
               "seeds": f"[{SPLITS[arguments.split]}, seed of the sample]"}
     (arguments.output / f"render-{arguments.first_shard:04d}.json").write_text(json.dumps(record, indent=2) + "\n")
-    produce(studio, arguments.output, range(arguments.first_shard, arguments.first_shard + arguments.shards))
+    produce(studio, arguments.output, range(arguments.first_shard, arguments.first_shard + arguments.shards), arguments.views, arguments.frames)

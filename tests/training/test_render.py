@@ -212,3 +212,20 @@ def test_validation_and_training_draw_different_heads(canonical):
     draw = lambda split: HeadSampler(canonical.ict).sample(np.random.default_rng([render.SPLITS[split], 0])).identity
     assert not np.allclose(draw("training"), draw("validation"))
 
+
+
+def test_four_views_show_one_head(canonical, tmp_path):
+    studio = render.Studio.__new__(render.Studio)
+    studio.renderer = Renderer(canonical, 96)
+    studio.heads, studio.wardrobe, studio.backgrounds, studio.split = HeadSampler(canonical.ict), Wardrobe(studio.renderer), Backgrounds(96, []), 2
+    studio.skins = type("Painted", (), {"sample": lambda self, rng: paint_skin(canonical.ict, canonical.uv, rng)})()
+    studio.triangle, studio.barycentric = canonical.locate(canonical.sample(300, 0))
+    views = list(studio.views(7))
+    assert len(views) == 4 and all(view["head"] == 7 and view["present"] for view in views)
+    for name in ("identity", "expression", "gaze", "position"):
+        assert all((view[name] == views[0][name]).all() for view in views)
+    yaw = [abs(np.degrees(np.arctan2(view["rotation"][0, 2], view["rotation"][2, 2]))) for view in views]
+    assert yaw[0] < 40 and yaw[3] > 55  # pitch, roll and the place in the frame add to the range asked for
+    assert (views[0]["image"] != views[1]["image"]).any()
+    again = list(studio.views(7))
+    assert all((a["image"] == b["image"]).all() for a, b in zip(views, again))

@@ -1,0 +1,45 @@
+"""Errors by group: how turned, how large, through which lens, and of what skin.
+
+Skin is grouped by its individual typology angle as pictured (Chardon et al. 1991; classes after Del Bino and Bernerd 2013):
+the light counts with the skin, and a picture without colour has no angle.
+"""
+import cv2
+import numpy as np
+
+from .label import GREY_CHROMA
+
+YAW_BANDS = ((0, 30), (30, 60), (60, 90))  # degrees
+SIZE_BANDS = ((0, 25), (25, 50), (50, 100), (100, np.inf))  # px between the outer eyes, seen from the front
+LENS_BANDS = ((20, 35), (35, 60), (60, 90), (90, 136))  # mm on a 36 mm sensor
+TONES = (("dark", -90, -30), ("brown", -30, 10), ("tan", 10, 28), ("intermediate", 28, 41), ("light", 41, 55), ("very light", 55, 90))  # ITA, degrees
+# FaceMesh points where little but skin is: the cheeks, the forehead and between the brows.
+BARE_SKIN = (50, 101, 205, 280, 330, 425, 9, 151, 108, 337)
+MIN_SKIN = 3  # of them seen, for a tone
+
+
+def typology_angle(image: np.ndarray, points: np.ndarray, seen: np.ndarray) -> float:
+    """ITA in degrees, atan((L* - 50) / b*): of the median colour round the seen ones of points [K, 2] px; NaN without colour or skin."""
+    inside = ((points >= 1) & (points <= np.array(image.shape[1::-1]) - 2)).all(1)
+    if np.ptp(image, axis=2).mean() < GREY_CHROMA or (seen & inside).sum() < MIN_SKIN:
+        return np.nan
+    patches = [image[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3) for x, y in points[seen & inside].astype(int)]
+    colour = np.median(np.concatenate(patches), 0).astype(np.float32) / 255
+    lightness, _, blue_yellow = cv2.cvtColor(colour.reshape(1, 1, 3), cv2.COLOR_RGB2LAB)[0, 0]
+    return float(np.degrees(np.arctan2(lightness - 50, max(blue_yellow, 1e-3))))
+
+
+def banded(values: np.ndarray, bands, unit: str) -> dict:
+    """Name -> which of values [N] lie in the band."""
+    return {f"{low} to {high} {unit}" if np.isfinite(high) else f"{low} {unit} and more": (values >= low) & (values < high) for low, high in bands}
+
+
+def by_tone(angle: np.ndarray) -> dict:
+    """Name -> which of the angles [N], degrees or NaN, are of that tone; those without one come last."""
+    return {**{f"{name} ({low} to {high})": (angle >= low) & (angle < high) for name, low, high in TONES}, "no colour or too little skin seen": np.isnan(angle)}
+
+
+def summarise(error: np.ndarray, kept: np.ndarray, groups: dict) -> dict:
+    """Group -> count and figures of errors [N] in %; empty groups are left out."""
+    return {name: {"faces": int(chosen.sum()), "mean": round(float(error[chosen].mean()), 2), "median": round(float(np.median(error[chosen])), 2),
+                   "over 10 %": round(100 * float((error[chosen] > 10).mean()), 1), "found %": round(100 * float(kept[chosen].mean()), 1)}
+            for name, chosen in groups.items() if chosen.any()}

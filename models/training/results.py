@@ -1,0 +1,55 @@
+"""The tables and pictures of models/training/results."""
+import cv2
+import numpy as np
+
+PANEL, BAR = 560, 110  # px: a side of one view of the face, the colour bar's width
+TURNS = (0, 50)  # degrees: the sides a face is drawn from
+MARGIN_M = 0.02
+
+
+def table(rows: dict[str, dict], first: str = "") -> str:
+    """Markdown: one row a name, one column a figure; the columns are those of the first row."""
+    columns = list(next(iter(rows.values())))
+    lines = [[first, *columns], ["---"] * (len(columns) + 1), *([name, *(str(figures.get(column, "")) for column in columns)] for name, figures in rows.items())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def page(title: str, introduction: str, sections: dict[str, dict[str, dict]]) -> str:
+    """Markdown: a table a section."""
+    parts = [f"# {title}", introduction, *(f"## {name}\n\n{table(rows)}" for name, rows in sections.items() if rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def heat_map(positions: np.ndarray, quads: np.ndarray, values: np.ndarray, title: str) -> np.ndarray:
+    """A face [K, 3] m of quads [M, 4] from the front and from the side, coloured by its vertices' values [K]: BGR, with a
+    colour bar from 0 to what 99 % of them stay under."""
+    top = float(np.quantile(values, 0.99))
+    colours = cv2.applyColorMap(np.uint8(255 * np.clip(values[quads].mean(1) / top, 0, 1)), cv2.COLORMAP_VIRIDIS)[:, 0]
+    panels = [_drawn(positions, quads, colours, turn) for turn in TURNS]
+    bar = np.full((PANEL, BAR, 3), 255, np.uint8)
+    ramp = cv2.applyColorMap(np.linspace(255, 0, PANEL - 80).astype(np.uint8)[:, None], cv2.COLORMAP_VIRIDIS)
+    bar[40:-40, 10:36] = ramp
+    for share in np.linspace(0, 1, 5):
+        height = round(PANEL - 40 - share * (PANEL - 80))
+        cv2.line(bar, (36, height), (42, height), (60, 60, 60), 1)
+        cv2.putText(bar, f"{share * top:.1f}", (48, height + 5), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
+    picture = np.hstack([*panels, bar])
+    cv2.putText(picture, title, (12, PANEL - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
+    return picture
+
+
+def _drawn(positions, quads, colours, turn) -> np.ndarray:
+    """One parallel view [PANEL, PANEL, 3], the farthest quads first, those that face away left out."""
+    angle = np.radians(turn)
+    x, y, z = (positions - (positions.max(0) + positions.min(0)) / 2).T
+    across, depth = x * np.cos(angle) - z * np.sin(angle), x * np.sin(angle) + z * np.cos(angle)
+    scale = PANEL / (np.ptp(positions[:, 1]) + 2 * MARGIN_M)
+    pixels = np.round(16 * (np.stack([across, -y], 1) * scale + PANEL / 2)).astype(np.int32)
+    corners = pixels[quads].astype(np.int64)
+    first, second = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
+    facing = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0] < 0  # counter-clockwise, y down
+    panel = np.full((PANEL, PANEL, 3), 255, np.uint8)
+    for quad in np.argsort(depth[quads].mean(1)):
+        if facing[quad]:
+            cv2.fillConvexPoly(panel, pixels[quads[quad]], colours[quad].tolist(), cv2.LINE_AA, 4)
+    return panel

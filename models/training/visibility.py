@@ -1,0 +1,112 @@
+"""Visibility: which queries the server would call seen, against what was rendered.
+
+The server draws the posed mesh into a z-buffer of the photo's pixels and calls hidden what lies behind it (DepthBuffer.cs,
+whose rules and tolerances are repeated here). It cannot know of hair, hats, glasses and hands; the rendered truth does. How
+much they hide is told by the same z-buffer on the true shape in the true pose.
+"""
+import numpy as np
+from scipy.spatial import Delaunay
+
+from .canonical import LAYOUTS
+from .data import INNER, to_square
+from .crops import apply, invert
+from .faces import positions_at
+from .facemesh import POINTS
+from .network import SENSOR_MM
+from .topology import read_obj
+
+TOPOLOGY = LAYOUTS.parent / "topologies" / "mid.obj"
+QUERY_TOLERANCE_M = 0.005
+CELLS = 2  # widths of a cell that a surface may slope away within one
+REACH = 1e-4  # of a barycentric, so that no seam shows
+LONGEST_EDGE = 0.08  # in uv; longer edges of a triangulated pool bridge the chart's outline
+
+
+def rasterise(points: np.ndarray, inverse: np.ndarray, triangles: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The z-buffer [height, width] of inverse depths, 1/m, 0 where nothing is: the greatest at each pixel's centre.
+
+    points [N, 2] px, pixel edges at integers; inverse [N] 1/m, linear in the image; triangles [M, 3], either side up.
+    Triangles of about one size are drawn together, one pixel of their boxes at a time.
+    """
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    corners = np.stack([a, b, c])
+    low = np.maximum(np.ceil(corners.min(0) - 0.5), 0).astype(int)
+    high = np.minimum(np.floor(corners.max(0) - 0.5), [width - 1, height - 1]).astype(int)
+    extent = (high - low).max(1) + 1
+    drawn = (np.abs(area) > 1e-12) & (high >= low).all(1)
+    cells, values = [np.zeros(0, int)], [np.zeros(0)]
+    side = 1
+    while (drawn & (extent > side // 2)).any():
+        chosen = np.flatnonzero(drawn & (extent > side // 2) & (extent <= side))
+        for dy, dx in np.ndindex(side, side) if len(chosen) else ():
+            x, y = low[chosen, 0] + dx, low[chosen, 1] + dy
+            row = chosen[(x <= high[chosen, 0]) & (y <= high[chosen, 1])]
+            x, y = low[row, 0] + dx, low[row, 1] + dy
+            wa = ((c[row, 0] - b[row, 0]) * (y + 0.5 - b[row, 1]) - (c[row, 1] - b[row, 1]) * (x + 0.5 - b[row, 0])) / area[row]
+            wb = ((a[row, 0] - c[row, 0]) * (y + 0.5 - c[row, 1]) - (a[row, 1] - c[row, 1]) * (x + 0.5 - c[row, 0])) / area[row]
+            wc = 1 - wa - wb
+            inside = np.minimum(np.minimum(wa, wb), wc) >= -REACH
+            value = wa * inverse[triangles[row, 0]] + wb * inverse[triangles[row, 1]] + wc * inverse[triangles[row, 2]]
+            cells.append((y * width + x)[inside])
+            values.append(value[inside])
+        side *= 2
+    cells, values = np.concatenate(cells), np.concatenate(values)
+    order = np.argsort(values)
+    result = np.zeros(width * height)
+    result[cells[order]] = values[order]  # of several values for one cell, the last stays
+    return result.reshape(height, width)
+
+
+def seen(queries: np.ndarray, mesh: np.ndarray, triangles: np.ndarray, pose: tuple, theta: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Which queries [K, 3] m the posed mesh [N, 3] m leaves in sight and the image holds: bool [K]. pose: R, T, focal mm."""
+    rotation, translation, focal_mm = pose
+    height, width = image.shape[:2]
+    zoom = 2 * focal_mm / SENSOR_MM
+
+    def pictured(head):
+        camera = head @ rotation.T + translation
+        depth = np.maximum(-camera[:, 2], 0.05)
+        return apply(invert(to_square(image)), apply(theta, zoom * camera[:, :2] * [1, -1] / depth[:, None])), depth
+
+    points, depth = pictured(mesh)
+    buffer = rasterise(points, 1 / depth, triangles, width, height)
+    pixel, depth = pictured(queries)
+    inside = ((pixel >= 0.5) & (pixel <= np.array([width, height]) - 0.5)).all(1)
+    column, row = np.clip(pixel, 0, [width - 1, height - 1]).astype(int).T
+    before = buffer[row, column]
+    cell = 2 / (np.sqrt(abs(np.linalg.det(theta[:, :2]))) * max(width, height) * zoom)  # its width over its depth
+    clear = depth - 1 / np.maximum(before, 1e-6) <= QUERY_TOLERANCE_M + CELLS * cell * depth
+    return inside & ((before == 0) | clear)
+
+
+def pool_triangles(uv: np.ndarray) -> np.ndarray:
+    """The spread queries [K, 2] as a mesh: triangles [M, 3]."""
+    triangles = Delaunay(uv).simplices
+    edges = np.linalg.norm(uv[triangles] - uv[np.roll(triangles, 1, 1)], axis=2)
+    return triangles[edges.max(1) < LONGEST_EDGE]
+
+
+def measure(network, answer: dict, sources: list, face: np.ndarray) -> dict:
+    """Shares of queries in %: those called rightly, of all the spread pool, of the face [K] and of iBUG's 51; what the same
+    rule on the true mesh would call rightly, which is the most that it can; and where the two meshes' calls agree."""
+    uv, quads = read_obj(TOPOLOGY)
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    pool = sources[0].uv
+    spread = np.arange(len(pool)) >= POINTS + INNER
+    inner = np.zeros(len(pool), bool)
+    inner[POINTS : POINTS + INNER] = True
+    own = pool_triangles(pool[spread])
+    positions = positions_at(network, [source.image for source in sources], answer["theta"], np.concatenate([pool, uv]), "render").astype(np.float64)
+    right, best, same = [], [], []
+    for i, source in enumerate(sources):
+        pose = answer["rotation"][i].astype(np.float64), answer["translation"][i].astype(np.float64), float(answer["focal_mm"][i, 0])
+        called = seen(positions[i, : len(pool)], positions[i, len(pool) :], triangles, pose, answer["theta"][i].astype(np.float64), source.image)
+        position = source.position.astype(np.float64)
+        knowing = seen(position, position[spread], own, (source.rotation, source.translation, source.focal_mm), np.eye(2, 3), source.image)
+        right.append(called == source.visible)
+        best.append(knowing == source.visible)
+        same.append(called == knowing)
+    shares = {"right": np.stack(right), "trueMeshRight": np.stack(best), "asTrueMesh": np.stack(same)}
+    parts = {"": spread, "Face": face & spread, "Inner51": inner}
+    return {"faces": len(sources), **{key + part: 100 * share[:, chosen].mean() for key, share in shares.items() for part, chosen in parts.items()}}
