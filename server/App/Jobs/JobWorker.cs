@@ -99,7 +99,7 @@ internal sealed partial class JobWorker(JobStore jobs, ModelHost model, IHostApp
     private void Work(Job job, FacePipeline pipeline, CancellationToken cancellation)
     {
         var photos = job.ReadInputs();
-        string key = ResultKey.Of(photos, job.Options, pipeline.Model);
+        string key = ResultKey.Of(photos, job.Options, pipeline);
         if (jobs.FindResult(key) is { } same && job.TrySucceed(key, same.Record.Skipped, part => same.CopyOutputs(part, cancellation)))
         {
             LogAnswered(job.Id, same.Id);
