@@ -9,6 +9,7 @@ bl_info = {
     "location": "3D Viewport > Sidebar > Mesh from Faces",
     "category": "Import-Export",
 }
+VERSION = bl_info["version"]  # Blender 4.2 and newer take bl_info away from an extension before it is registered.
 
 
 def register():
@@ -21,7 +22,7 @@ def register():
     for module in (preferences, properties, operators, panels):
         for each in module.CLASSES:
             bpy.utils.register_class(each)
-    session.register(bl_info["version"], pathlib.Path(__file__).parent)
+    session.register(VERSION, pathlib.Path(__file__).parent)
     properties.register()
     operators.register()
 

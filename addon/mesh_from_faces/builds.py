@@ -277,11 +277,13 @@ def distinct_names(paths):
     """A name a photo, by which the server's cameras and messages call it."""
     names = []
     for path in paths:
-        stem, ending = os.path.splitext("".join(filter(str.isprintable, os.path.basename(path))))
-        name, number = stem[:60] + ending, 1
+        # The server keeps 100 UTF-16 units, and takes what stands before a backslash for a folder.
+        plain = "".join(filter(str.isprintable, os.path.basename(path))).replace("\\", "_")
+        stem, ending = os.path.splitext(plain)
+        name, number = stem[:40] + ending, 1
         while name in names:
             number += 1
-            name = f"{stem[:60]} ({number}){ending}"
+            name = f"{stem[:40]} ({number}){ending}"
         names.append(name)
     return names
 

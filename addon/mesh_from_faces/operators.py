@@ -152,6 +152,16 @@ class BuildFolder(Task, bpy.types.Operator):
         )
 
 
+class AskServer(Task, bpy.types.Operator):
+    """Ask the server what there is to choose; starts it, if need be"""
+
+    bl_idname = "mesh_from_faces.ask_server"
+    bl_label = "Ask the Server"
+
+    def task(self, _):
+        return builds.greet
+
+
 class Cancel(bpy.types.Operator):
     """Stop what is being done"""
 
@@ -252,7 +262,7 @@ def _draw_export(self, _):
     self.layout.operator(ExportFaces.bl_idname, text="Faces of MeshFromFaces (.glb)")
 
 
-CLASSES = (AddPhotos, RemovePhoto, ClearPhotos, MovePhoto, Build, BuildFolder, Cancel, AddLandmarks, LookThrough, ExportFaces)
+CLASSES = (AddPhotos, RemovePhoto, ClearPhotos, MovePhoto, Build, BuildFolder, AskServer, Cancel, AddLandmarks, LookThrough, ExportFaces)
 
 
 def register():

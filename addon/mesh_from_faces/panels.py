@@ -34,8 +34,12 @@ class MainPanel(Panel, bpy.types.Panel):
         options.use_property_split = True
         options.use_property_decorate = False
         options.enabled = not session.is_busy()
-        for name in ("capture", "topology_menu", "texture_size", "style_menu", "placement", "face"):
-            options.prop(settings, name)
+        options.prop(settings, "capture")
+        _draw_menu(options, settings, "topology_menu", "topologies")
+        options.prop(settings, "texture_size")
+        _draw_menu(options, settings, "style_menu", "styles")
+        options.prop(settings, "placement")
+        options.prop(settings, "face")
         layout.prop(settings, "skip_bad_views")
 
         status = context.window_manager.mesh_from_faces
@@ -81,7 +85,7 @@ class LandmarksPanel(Panel, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.mesh_from_faces
-        layout.prop(settings, "layout_menu")
+        _draw_menu(layout, settings, "layout_menu", "layouts")
         layout.prop(settings, "landmarks_as")
         layout.operator(operators.AddLandmarks.bl_idname)
         if not session.is_busy() and not operators.AddLandmarks.poll(context):
@@ -120,6 +124,14 @@ def _draw_photos(layout, settings):
         layout.operator(operators.AddPhotos.bl_idname, icon="IMAGE_DATA")
     elif settings.active_photo < len(settings.photos):
         layout.template_icon(session.thumbnail(settings.photos[settings.active_photo].path), scale=6)
+
+
+def _draw_menu(layout, settings, name, kind):
+    """A menu of what the server offers. In a file that was just opened, it may not have been asked yet."""
+    row = layout.row(align=True)
+    row.prop(settings, name)
+    if not session.offers(kind):
+        row.operator(operators.AskServer.bl_idname, text="", icon="FILE_REFRESH")
 
 
 def _draw_text(context, layout, text, icon):

@@ -94,7 +94,8 @@ def remove_ours(collection):
     materials = [slot.material for each in targets for slot in each.material_slots if slot.material]
     backgrounds = [slot.image for each in data if isinstance(each, bpy.types.Camera) for slot in each.background_images if slot.image]
     textures = [node.image for each in materials if each.node_tree for node in each.node_tree.nodes if getattr(node, "image", None)]
-    for each in (*targets, *data, *materials, *textures, *backgrounds):
+    # Each once: an artist's copies share what they show.
+    for each in dict.fromkeys((*targets, *data, *materials, *textures, *backgrounds)):
         if isinstance(each, bpy.types.Object) or each.users == 0:
             bpy.data.batch_remove([each])
 

@@ -16,6 +16,7 @@ from .client import Client, Refused, Unreachable
 EXECUTABLE = "mesh-from-faces.exe" if sys.platform == "win32" else "mesh-from-faces"
 IDLE_MINUTES = 10  # What is left running stops by itself.
 START_PATIENCE = 60  # s until it listens.
+HANDSHAKE_PATIENCE = 4  # s for another's, once the own server is gone.
 LOAD_PATIENCE = 300  # s until its model is loaded.
 
 
@@ -75,10 +76,10 @@ class Server:
         """Stops the server if it was started here, unless somebody's job needs it; then it stops when it is idle."""
         if self._process is None or self._process.poll() is not None:
             return
-        client = self._running(patience=2)
         try:
+            client = self._running(patience=2)
             busy = client and any(job["state"] in ("queued", "running") for job in client.jobs())
-        except (Unreachable, Refused):
+        except (ServerFault, Unreachable, Refused):
             busy = False
         if not busy:
             self._process.terminate()
@@ -106,27 +107,38 @@ class Server:
         path = find_executable(self.preferred, self._addon_folder)
         _make_executable(path)
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        command = [path, "serve", "--data", self._data, "--idle-exit", IDLE_MINUTES, "--quiet"]
         with tempfile.TemporaryFile() as errors:
-            try:
-                self._process = subprocess.Popen(
-                    [str(part) for part in command],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=errors,
-                    # Ctrl-C in the terminal that Blender was started from is not meant for the server.
-                    start_new_session=sys.platform != "win32",
-                    creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
-                )
-            except OSError as error:
-                raise ServerFault(f"'{path}' cannot be started: {error.strerror}. Check the path in the add-on's preferences.") from error
-            client = self._await_handshake()
-            if client is None:
-                errors.seek(0)
-                said = errors.read().decode("utf-8", "replace").strip().splitlines()
-                why = f": {said[-1]}" if said else "."
-                raise ServerFault(f"The server '{path}' did not start{why}")
-            return client
+            # A server that is just stopping holds the folder a little longer: a second start comes after it.
+            for _ in range(2):
+                self._process = self._launch(path, errors)
+                try:
+                    client = self._await_handshake()
+                except ServerFault:
+                    self._process.terminate()  # If it is the one that does not fit: nobody else would stop it.
+                    raise
+                if client:
+                    return client
+                if self._process.poll() is None:
+                    break
+            errors.seek(0)
+            said = errors.read().decode("utf-8", "replace").strip().splitlines()
+            why = f": {said[-1]}" if said else "."
+            raise ServerFault(f"The server '{path}' did not start{why}")
+
+    def _launch(self, path, errors):
+        command = [path, "serve", "--data", self._data, "--idle-exit", IDLE_MINUTES, "--quiet"]
+        try:
+            return subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                # Ctrl-C in the terminal that Blender was started from is not meant for the server.
+                start_new_session=sys.platform != "win32",
+                creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
+            )
+        except OSError as error:
+            raise ServerFault(f"'{path}' cannot be started: {error.strerror}. Check the path in the add-on's preferences.") from error
 
     def _await_handshake(self):
         """None when there is nothing to wait for any more."""
@@ -138,7 +150,7 @@ class Server:
             if self._process.poll() is not None:
                 # Another Blender's server may have been quicker and hold the folder: then its handshake comes soon.
                 gone = gone or time.monotonic()
-                if time.monotonic() - gone > 5:
+                if time.monotonic() - gone > HANDSHAKE_PATIENCE:
                     return None
             time.sleep(0.1)
         return None

@@ -16,6 +16,7 @@ from . import builds, landmarks, scene
 from .server_process import Server
 
 TICK = 0.1  # s between looks at the queues.
+EVERY_VERTEX = "dense"  # A layout that has no points of its own: nothing to put on a mesh that is there.
 BUDGET = 0.008  # s of work in one tick; a step that has begun is finished.
 
 _server = None
@@ -165,7 +166,7 @@ def _progressed(worker, message):
 
 def _connected(_, message):
     for kind in ("layouts", "topologies", "styles"):
-        _offers[kind] = tuple(message.model[kind])
+        _offers[kind] = tuple(name for name in message.model[kind] if name != EVERY_VERTEX)
 
 
 def _built(_, message):

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Reflection;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 using MeshFromFaces.Core.Export;
 using MeshFromFaces.Core.Geometry;
@@ -31,9 +32,9 @@ public sealed class FacePipeline : IDisposable
     private readonly PhotoLimits _limits;
     private AtlasMap? _lastMap; // The next capture mostly wants the same.
 
-    private FacePipeline(FaceModel model, Dictionary<string, Topology> topologies, Dictionary<string, Layout> layouts, PhotoLimits limits)
+    private FacePipeline(FaceModel model, Dictionary<string, Topology> topologies, Dictionary<string, Layout> layouts, string hash, PhotoLimits limits)
     {
-        (_model, _search, _topologies, _layouts, _limits) = (model, new FaceSearch(model), topologies, layouts, limits);
+        (_model, _search, _topologies, _layouts, Hash, _limits) = (model, new FaceSearch(model), topologies, layouts, hash, limits);
         Topologies = [.. topologies.Keys.Order(StringComparer.Ordinal)];
         Layouts = [.. layouts.Keys.Append(Layout.Dense).Order(StringComparer.Ordinal)];
     }
@@ -42,6 +43,10 @@ public sealed class FacePipeline : IDisposable
     public static string DefaultCanonicalFolder => Path.Combine(AppContext.BaseDirectory, "models", "canonical");
 
     public ModelCard Model => _model.Card;
+
+    /// <summary>SHA-256 (lower-case hex) over the model, the topologies and the layouts: what decides a result beside photos and options.</summary>
+    public string Hash { get; }
+
     public IReadOnlyList<string> Layouts { get; }
     public IReadOnlyList<string> Topologies { get; }
 
@@ -62,10 +67,12 @@ public sealed class FacePipeline : IDisposable
     public static FacePipeline Load(string? modelFolder = null, string? canonicalFolder = null, PhotoLimits? photoLimits = null)
     {
         string canonical = canonicalFolder ?? DefaultCanonicalFolder;
-        var topologies = Files(canonical, "topologies", "*.obj").ToDictionary(
+        string[] topologyFiles = Files(canonical, "topologies", "*.obj"), layoutFiles = Files(canonical, "layouts", "*.json");
+        var topologies = topologyFiles.ToDictionary(
             path => Path.GetFileNameWithoutExtension(path), path => TopologyReader.Read(Path.GetFileNameWithoutExtension(path), File.ReadAllText(path)));
-        var layouts = Files(canonical, "layouts", "*.json").Select(path => Layout.Read(path, File.ReadAllBytes(path))).ToDictionary(layout => layout.Name);
-        return new FacePipeline(new FaceModel(modelFolder ?? DefaultModelFolder), topologies, layouts, photoLimits ?? PhotoLimits.Standard);
+        var layouts = layoutFiles.Select(path => Layout.Read(path, File.ReadAllBytes(path))).ToDictionary(layout => layout.Name);
+        var model = new FaceModel(modelFolder ?? DefaultModelFolder);
+        return new FacePipeline(model, topologies, layouts, HashOf(model.Card, [.. topologyFiles, .. layoutFiles]), photoLimits ?? PhotoLimits.Standard);
     }
 
     /// <summary>Throws an <see cref="InputException"/> that names the option and the allowed values if one is out of range or unknown.</summary>
@@ -471,6 +478,12 @@ public sealed class FacePipeline : IDisposable
         {
             throw new InputException($"The {option} '{value}' is unknown; use {string.Join(" or ", allowed)}.");
         }
+    }
+
+    private static string HashOf(ModelCard model, string[] canonicalFiles)
+    {
+        var lines = canonicalFiles.Order(StringComparer.Ordinal).Select(path => $"{Path.GetFileName(path)} {Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path)))}");
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', lines.Prepend(model.Hash)))));
     }
 
     private static string[] Files(string canonical, string folder, string pattern)

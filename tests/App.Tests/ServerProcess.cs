@@ -22,6 +22,16 @@ internal sealed class ServerProcess : IDisposable
     /// <summary>Calls this server, with its token.</summary>
     public HttpClient Client { get; }
 
+    /// <summary>Bytes of memory that it holds now.</summary>
+    public long Resident
+    {
+        get
+        {
+            Process.Refresh();
+            return Process.WorkingSet64;
+        }
+    }
+
     public static Task<ServerProcess> StartAsync(string dataFolder, params IEnumerable<string> options) =>
         FollowAsync(Executable.Start(["serve", "--data", dataFolder, .. options]), dataFolder);
 

@@ -219,6 +219,30 @@ public sealed class FacePipelineTests
         Assert.Contains("has no *.obj", Assert.Throws<InputException>(() => FacePipeline.Load(model.ModelFolder, model.ModelFolder)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Its_hash_is_another_with_any_other_graph_topology_or_layout()
+    {
+        using var model = new KnownModel();
+        string[] files = [Path.Combine(model.CanonicalFolder, "topologies", "mid.obj"), Path.Combine(model.CanonicalFolder, "layouts", "ibug68.json")];
+        var hashes = new List<string> { HashOf(model), HashOf(model) };
+        foreach (string file in files)
+        {
+            File.AppendAllText(file, "\n");
+            hashes.Add(HashOf(model));
+        }
+        using var other = new KnownModel(depth: -0.6f);
+        hashes.Add(HashOf(other));
+
+        Assert.Equal(hashes[0], hashes[1]);
+        Assert.Equal(4, hashes.Distinct().Count());
+    }
+
+    private static string HashOf(KnownModel model)
+    {
+        using var pipeline = model.Load();
+        return pipeline.Hash;
+    }
+
     [Theory]
     [InlineData("Reading photos")]
     [InlineData("Finding faces")]

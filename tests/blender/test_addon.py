@@ -207,6 +207,57 @@ answer = dict(twice=twice, again=again, undone=undone, first=state(), moved=move
     assert list(answer["first"]) == ["Collection", "data"] and "Anna" not in answer["first"]["data"]["meshes"]
 
 
+def test_a_face_that_is_being_edited_or_was_copied_is_replaced_whole(user):
+    answer = user.blender(f"""{BUILD}
+def data():
+    names = {{kind: {{each.name for each in getattr(bpy.data, kind)}} for kind in ("objects", "meshes", "materials", "cameras")}}
+    return {{**names, "images": {{each.name for each in bpy.data.images if each.source == "FILE"}}}}
+
+before = data()
+build("Anna", PORTRAIT)
+face, camera = bpy.data.objects["Anna"], bpy.data.objects["View 1: astronaut.png"]
+for each in (face, face, camera):
+    copy = each.copy()  # Alt-D: the copy shares mesh, material and photo.
+    bpy.data.collections["Anna"].objects.link(copy)
+bpy.ops.object.mode_set(mode="EDIT")
+build("Anna", PORTRAIT)
+answer = {{kind: sorted(names - before[kind]) for kind, names in data().items()}}
+""")
+    view = "View 1: astronaut.png"
+    assert answer == {"objects": ["Anna", view], "meshes": ["Anna"], "materials": ["Anna"], "cameras": [view], "images": ["Anna", "astronaut.png"]}
+
+
+def test_as_an_extension_it_is_registered_without_bl_info(user):
+    """Blender 4.2 and newer delete it from the module between import and register (addon_utils.enable)."""
+    assert user.blender("""
+import mesh_from_faces
+from mesh_from_faces import session
+mesh_from_faces.unregister()
+del mesh_from_faces.bl_info
+mesh_from_faces.register()
+answer = [hasattr(bpy.types, "VIEW3D_PT_mesh_from_faces"), list(session._server._version)]
+""") == [True, [0, 1, 0]]
+
+
+def test_what_there_is_to_choose_is_known_once_the_server_was_asked(user):
+    answer = user.blender("""
+chosen = bpy.context.scene.mesh_from_faces
+
+def can_be_chosen(menu, name):
+    try:
+        setattr(chosen, menu, name)
+        return True
+    except TypeError:
+        return False
+
+def menus():
+    return [can_be_chosen(*each) for each in (("layout_menu", "ibug68"), ("layout_menu", "facemesh468"), ("style_menu", "render"), ("layout_menu", "dense"))]
+
+answer = [menus(), bpy.ops.mesh_from_faces.ask_server() == {"FINISHED"}, menus()]
+""")
+    assert answer == [[True, False, False, False], True, [True, True, True, False]]
+
+
 def test_undo_or_another_file_while_the_face_comes_in_harms_nothing(user):
     answer = user.blender(f"""{BUILD}
 from mesh_from_faces import builds, session

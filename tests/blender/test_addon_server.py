@@ -5,6 +5,7 @@ import json
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 
@@ -122,6 +123,34 @@ def test_a_server_of_another_version_is_refused_in_words(start, tmp_path):
         old.shutdown()
 
 
+def test_a_server_that_was_started_and_does_not_fit_is_stopped_again(start, tmp_path):
+    server = start(version=(7, 5, 1))
+    with pytest.raises(ServerFault, match="this add-on needs 7.5"):
+        server.connect()
+    server._process.wait(PATIENCE)
+    server.stop()
+    assert not (tmp_path / "data" / "server.json").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks a file as Unix does")
+def test_one_that_is_just_stopping_is_waited_for(start, tmp_path):
+    import fcntl
+
+    (tmp_path / "data").mkdir()
+    with open(tmp_path / "data" / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server = start()
+
+        def let_go():
+            wait_until(lambda: server._process and server._process.poll() is not None)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+        holder = threading.Thread(target=let_go)
+        holder.start()
+        assert server.connect().health()["status"] == "ready"
+        holder.join()
+
+
 def test_a_server_that_is_not_there_is_said_to_be_so(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ServerFault, match="preferences"):
@@ -180,7 +209,7 @@ def test_a_job_is_followed_by_its_events_and_where_there_are_none_by_asking(star
 
 
 def test_names_of_all_kinds_come_back_with_their_photos(start, tmp_path):
-    names = ['ü "quoted" 100%;.png', "a/same.png", "b/same.png", "l" * 120 + ".png", "line\nbreak.png"]
+    names = ['ü "quoted" 100%;.png', "a/same.png", "b/same.png", "l" * 120 + ".png", "😀" * 60 + ".png", "line\nbreak.png", "back\\slash.png"]
     photos = []
     for name in names:
         path = tmp_path / name

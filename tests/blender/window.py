@@ -28,13 +28,20 @@ bpy.context.preferences.addons["mesh_from_faces"].preferences.server = server
 seen = {"calls": [], "progress": [], "said": []}
 
 
+def waited():
+    """Seconds that this thread has been ready to run and other programs had the processors."""
+    with open("/proc/thread-self/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[1]) / 1e9
+
+
 def noted(label, call):
-    """Calls, and notes how long it took: [label, wall ms, the main thread's own ms]."""
-    wall, own = time.perf_counter(), time.thread_time()
+    """Calls, and notes how long it took: [label, wall ms, ms of that which are not other programs' doing]."""
+    others, wall = waited(), time.perf_counter()
     try:
         return call()
     finally:
-        seen["calls"].append([label, 1000 * (time.perf_counter() - wall), 1000 * (time.thread_time() - own)])
+        wall = time.perf_counter() - wall
+        seen["calls"].append([label, 1000 * wall, 1000 * (wall - (waited() - others))])
 
 
 def watch_calls():

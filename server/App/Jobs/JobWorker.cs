@@ -10,6 +10,9 @@ internal sealed partial class JobWorker(JobStore jobs, ModelHost model, IHostApp
     // Of the time a stopping server has: for the job at work to be finished. The rest is for it to notice that it was not.
     private static readonly TimeSpan Grace = CommandLine.StopTimeout * 0.6;
 
+    // Without a job: what they have used is not needed soon.
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
+
     /// <summary>Ends when the job at work has ended, whatever the host's patience: the model must not be freed under it.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -24,8 +27,9 @@ internal sealed partial class JobWorker(JobStore jobs, ModelHost model, IHostApp
         {
             if (await PipelineAsync(stopping.Token) is { } pipeline)
             {
-                await foreach (var job in jobs.Queue.ReadAllAsync(stopping.Token))
+                while (!stopping.IsCancellationRequested)
                 {
+                    var job = await NextAsync(stopping.Token);
                     stopping.Token.ThrowIfCancellationRequested();
                     Run(job, pipeline, stopping.Token);
                     jobs.Prune();
@@ -36,6 +40,17 @@ internal sealed partial class JobWorker(JobStore jobs, ModelHost model, IHostApp
         {
             // What waits, waits on the disk for the next server.
         }
+    }
+
+    private async Task<Job> NextAsync(CancellationToken stopping)
+    {
+        var next = jobs.Queue.ReadAsync(stopping).AsTask();
+        var quiet = Task.Delay(Quiet, stopping);
+        if (await Task.WhenAny(next, quiet) == quiet && quiet.IsCompletedSuccessfully)
+        {
+            SpareMemory.GiveBack();
+        }
+        return await next;
     }
 
     // A server that cannot listen, or has no model, begins no job: they wait for one that can.
@@ -99,7 +114,7 @@ internal sealed partial class JobWorker(JobStore jobs, ModelHost model, IHostApp
     private void Work(Job job, FacePipeline pipeline, CancellationToken cancellation)
     {
         var photos = job.ReadInputs();
-        string key = ResultKey.Of(photos, job.Options, pipeline.Model);
+        string key = ResultKey.Of(photos, job.Options, pipeline);
         if (jobs.FindResult(key) is { } same && job.TrySucceed(key, same.Record.Skipped, part => same.CopyOutputs(part, cancellation)))
         {
             LogAnswered(job.Id, same.Id);

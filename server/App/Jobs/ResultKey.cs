@@ -11,12 +11,12 @@ internal static class ResultKey
     private static readonly Guid Code = typeof(FacePipeline).Module.ModuleVersionId;
 
     /// <returns>SHA-256 in hexadecimal.</returns>
-    public static string Of(IReadOnlyList<PhotoFile> photos, FaceOptions options, ModelCard model) =>
+    public static string Of(IReadOnlyList<PhotoFile> photos, FaceOptions options, FacePipeline pipeline) =>
         Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new
         {
             Code,
-            model.Hash,
-            Options = options with { Style = options.Style ?? model.DefaultStyle },
+            pipeline.Hash,
+            Options = options with { Style = options.Style ?? pipeline.Model.DefaultStyle },
             // The names are in the outputs too.
             Photos = photos.Select(photo => new { photo.Name, Sha256 = SHA256.HashData(photo.Bytes) }),
         })));
