@@ -23,11 +23,12 @@ from . import blazeface, facemesh
 from .augment import photometric
 from .crops import MARGIN, apply, invert
 from .data import INNER, Photos, Renders, Samples, Source, Stream, compose, jitter, to_pixels, to_square, warp
-from .evaluate import truth_of
+from .evaluate import portrait_errors, render_errors
 from .export import load_checkpoint
-from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
+from .facemesh import POINTS
 from .faces import BATCH, code_of, crops, find
 from .network import BASE_FOCAL_MM, InfiniteLandmarks, to_photo
+from .results import page
 from .train import CLIP, answer_loss, landmark_nll, parameters, rate_factor
 
 FLAT_SPAN_M = 0.15  # what a flat head takes for the half of I' where it lays the mean face
@@ -221,38 +222,26 @@ def fit_row(row: Row, samples: Samples, arguments: argparse.Namespace) -> nn.Mod
     return network
 
 
-def figures(distance: np.ndarray, eyes: np.ndarray) -> dict:
-    """Of distances [B, 51] and outer-eye distances [B]: mean and median error of the faces, and those over 10, in %."""
-    error = 100 * distance.mean(1) / eyes
+def figures(error: np.ndarray) -> dict:
+    """Of the faces' errors [N] in %: mean, median, and the share over 10."""
     return {"mean": round(float(error.mean()), 2), "median": round(float(np.median(error)), 2), "over10": round(float(100 * (error > 10).mean()), 1)}
 
 
-def table(results: list[dict], arguments: argparse.Namespace) -> str:
-    head = f"""# Ablation
-
-{arguments.steps} steps of {arguments.batch} crops for each row, the same seed, from FaceMesh's trunk (the hourglass from nothing);
-51 points in % of the outer-eye distance, on validation portraits (against FaceMesh's averaged label) and validation renders
-(against the truth, 3D outer-eye distance). Made by `python3 -m training ablate`.
-
-| row | crop | head | D | portraits: mean | median | over 10 % | renders: mean | median | over 10 % |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-"""
-    line = lambda r: (f"| {r['name']} | {r['cropper']} | {r['head']} | {'yes' if r['deformer'] else 'no'} | "
-                      + " | ".join(f"{r[kind][key]:g}" for kind in ("portraits", "renders") for key in ("mean", "median", "over10")) + " |\n")
-    return head + "".join(line(result) for result in results)
+def report(results: list[dict], arguments: argparse.Namespace) -> str:
+    """ablation.md."""
+    introduction = f"""Each row: {arguments.steps} steps of {arguments.batch} crops, the same seed, from FaceMesh's trunk (the hourglass from nothing).
+51 points, in % of the outer-eye distance: of validation portraits against FaceMesh's averaged label, of validation renders
+against the truth (3D outer-eye distance). A face that the detector or S lost counts with what the head makes of the wrong
+crop. Made by `python3 -m training ablate`."""
+    parts = lambda result: {"crop": result["cropper"], "head": result["head"], "D": "yes" if result["deformer"] else "no"}
+    return page("Ablation", introduction, {kind.title(): {r["name"]: parts(r) | r[kind] for r in results} for kind in ("portraits", "renders")})
 
 
 def measure(network: nn.Module, row: Row, finder, detector, photos: Photos, sources: list[Source]) -> dict:
     """The row's figures on validation portraits and renders."""
-    uv, inner = photos.uv[POINTS:].astype(np.float32), slice(POINTS, POINTS + INNER)
-    truth = np.stack([apply(to_square(image), points) for image, points in zip(photos.images, photos.points)])
-    eyes = np.linalg.norm(truth[:, RIGHT_OUTER_EYE] - truth[:, LEFT_OUTER_EYE], axis=1)
-    found = answered(network, photos.images, row, finder, detector, uv, "photo")
-    portraits = figures(np.linalg.norm(found - truth[:, inner], axis=2), eyes)
-
-    truth, eyes = truth_of(sources)
-    found = answered(network, [source.image for source in sources], row, finder, detector, uv, "render")
-    return {"portraits": portraits, "renders": figures(np.linalg.norm(found - truth, axis=2), eyes)}
+    points = lambda images, style: {"photo_points": answered(network, images, row, finder, detector, photos.uv[POINTS:].astype(np.float32), style)}
+    return {"portraits": figures(portrait_errors(points(photos.images, "photo"), photos)["error"]),
+            "renders": figures(render_errors(points([source.image for source in sources], "render"), sources)["error"])}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -290,4 +279,4 @@ def run(arguments: argparse.Namespace) -> None:
             kept.write_text(json.dumps(result) + "\n")
         results.append(json.loads(kept.read_text()))
         log.info("%s", results[-1])
-    arguments.output.write_text(table(results, arguments))
+    arguments.output.write_text(report(results, arguments))
