@@ -1,21 +1,20 @@
 """Visibility: which queries the server would call seen, against what was rendered.
 
 The server draws the posed mesh into a z-buffer of the photo's pixels and calls hidden what lies behind it (DepthBuffer.cs,
-whose rules and tolerances are repeated here). It cannot know of hair, hats, glasses and hands; the rendered truth does. How
-much they hide is told by the same z-buffer on the true shape in the true pose.
+whose rules and tolerances are repeated here). It cannot know of hair, hats, glasses and hands; the rendered truth does. So
+there are two truths: of the dressed heads, and of the same heads bare (`render --views`). And the truth has a finer rule,
+1.5 mm of tolerance and nothing seen that faces away: the server's rule on the true shape in the true pose tells what that costs.
 """
 import numpy as np
 from scipy.spatial import Delaunay
 
-from .canonical import LAYOUTS
-from .data import INNER, to_square
 from .crops import apply, invert
+from .data import INNER, to_square
 from .faces import positions_at
 from .facemesh import POINTS
 from .network import SENSOR_MM
-from .topology import read_obj
+from .topology import TOPOLOGY, read_obj
 
-TOPOLOGY = LAYOUTS.parent / "topologies" / "mid.obj"
 QUERY_TOLERANCE_M = 0.005
 CELLS = 2  # widths of a cell that a surface may slope away within one
 REACH = 1e-4  # of a barycentric, so that no seam shows
@@ -87,8 +86,8 @@ def pool_triangles(uv: np.ndarray) -> np.ndarray:
     return triangles[edges.max(1) < LONGEST_EDGE]
 
 
-def measure(network, answer: dict, sources: list, face: np.ndarray) -> dict:
-    """Shares of queries in %: those called rightly, of all the spread pool, of the face [K] and of iBUG's 51; what the same
+def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.ndarray) -> dict:
+    """Shares of queries in %: those called as visible [N, K] has it, of all the spread pool, of the face [K] and of iBUG's 51; what the same
     rule on the true mesh would call rightly, which is the most that it can; and where the two meshes' calls agree."""
     uv, quads = read_obj(TOPOLOGY)
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
@@ -104,8 +103,8 @@ def measure(network, answer: dict, sources: list, face: np.ndarray) -> dict:
         called = seen(positions[i, : len(pool)], positions[i, len(pool) :], triangles, pose, answer["theta"][i].astype(np.float64), source.image)
         position = source.position.astype(np.float64)
         knowing = seen(position, position[spread], own, (source.rotation, source.translation, source.focal_mm), np.eye(2, 3), source.image)
-        right.append(called == source.visible)
-        best.append(knowing == source.visible)
+        right.append(called == visible[i])
+        best.append(knowing == visible[i])
         same.append(called == knowing)
     shares = {"right": np.stack(right), "trueMeshRight": np.stack(best), "asTrueMesh": np.stack(same)}
     parts = {"": spread, "Face": face & spread, "Inner51": inner}
