@@ -221,6 +221,6 @@ def run(arguments: argparse.Namespace) -> None:
         return
     revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
     record = {"command": sys.argv, "revision": revision, "split": arguments.split, "samples": arguments.shards * (arguments.frames or SHARD_SAMPLES),
-              "seeds": f"[{SPLITS[arguments.split]}, seed of the sample]"}
+              "seeds": f"[{SPLITS[arguments.split]}, {'0, film, frames' if arguments.frames else 'views, head' if arguments.views > 1 else 'seed of the sample'}]"}
     (arguments.output / f"render-{arguments.first_shard:04d}.json").write_text(json.dumps(record, indent=2) + "\n")
     produce(studio, arguments.output, range(arguments.first_shard, arguments.first_shard + arguments.shards), arguments.views, arguments.frames)
