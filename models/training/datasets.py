@@ -15,10 +15,10 @@ import numpy as np
 import scipy.io
 import torch
 
-from .canonical import LAYOUTS, read_layout
+from .canonical import read_layout
 from .faces import answers, positions_at, search, to_pixels_of
 from .label import read
-from .topology import read_obj
+from .topology import TOPOLOGY, read_obj
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".JPG", ".JPEG", ".PNG", ".BMP")
 FIRST_CENTRE = 1 - 0.5  # their coordinate less ours
@@ -26,7 +26,6 @@ AT_ONCE = 8  # images in memory
 OUTER_EYES = (36, 45)
 YAW_BANDS = ((0, 30), (30, 60), (60, 180))
 NOW_LANDMARKS = (36, 39, 42, 45, 33, 48, 54)  # right eye, left eye, below the nose, mouth
-TOPOLOGY = LAYOUTS.parent / "topologies" / "mid.obj"
 
 log = logging.getLogger(__name__)
 

@@ -4,27 +4,30 @@ import json
 import logging
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
 from . import datasets, multiview, temporal, visibility
 from .canonical import read_layout
 from .crops import apply
-from .data import INNER, Photos, Renders, mean_points, on_face, to_square
+from .data import INNER, Photos, Renders, column, mean_points, on_face, to_square
 from .export import load_checkpoint
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
-from .faces import answers, positions_at, search
+from .faces import answers, found_in, positions_at, search
 from .groups import BARE_SKIN, LENS_BANDS, SIZE_BANDS, YAW_BANDS, banded, by_tone, summarise, typology_angle
 from .label import GREY_CHROMA, Teacher
 from .network import SENSOR_MM, STYLES
-from .results import heat_map, page
+from .results import heat_map, page, write
 
 FACE_RENDERS = 1200  # queries of the spread pool used for dense 3D
 MODEL_CARD = Path(__file__).parents[1] / "compact" / "model.json"
 GROUPS_TEXT = """51 inner points, mean over a face, in % of the outer eyes' distance: the 3D one at its own depth for renders, the
 labelled one for portraits, whose truth is FaceMesh's label. All faces count, found or not; "found" is the share that the
 server would not turn away. ITA (individual typology angle) is measured on the picture, so that the light counts with the skin."""
+FIGURES_TEXT = """Errors51 are means over 51 inner points in % of the outer eyes' distance; shapes in mm, after a similarity where the name
+says aligned; shares in %. `multiview` is the disagreement of the canonical shapes of one head from four sides, drawn in
+frontal-against-profile.png; `visibility` is against the dressed heads as rendered, `visibilityBare` against the same heads
+bare; trueMesh is the same rule on the true shape in the true pose."""
 INNER_OUTER_EYES = (36 - 17, 45 - 17)  # among the 51
 
 log = logging.getLogger(__name__)
@@ -175,46 +178,62 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.output.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
+def four_sides(network, folder: Path, threshold: float, uv: np.ndarray) -> tuple[dict, np.ndarray]:
+    """The figures of the heads of `render --views`, and the picture of where front and profile disagree."""
+    views = Renders(folder)
+    sources = [views.source(i) for i in range(len(views))]
+    answer, kept = found_in(network, [s.image for s in sources], threshold, uv, "render")
+    figures, quads, mesh_uv, heat = multiview.measure(network, sources, column(folder, "head"), answer, kept)
+    bare = np.unpackbits(column(folder, "visible_bare"), axis=1, count=len(views.order)).astype(bool)[:, views.order]
+    seen = visibility.measure(network, answer, sources, bare, on_face(views.uv))
+    picture = heat_map(mean_points(mesh_uv), quads, heat, "front against profile, median distance, mm")
+    return {"multiview": rounded(figures), "visibilityBare": rounded(seen)}, picture
+
+
+def films(network, teacher: Path, folder: Path, threshold: float, uv: np.ndarray) -> tuple[dict, str]:
+    """The temporal figures of the films of `render --frames`, and their page."""
+    measured = temporal.measure(network, Teacher(teacher), folder, threshold, uv, truth_of)
+    whole = {method: temporal.overall(measured[method])["temporal error"] for method in measured}
+    figures = {"ours": whole["ours"], "oursWithoutSearch": whole["ours without search"], "faceMesh": whole["FaceMesh"], "ratio": whole["ours"] / whole["FaceMesh"]}
+    return {"temporal": rounded(figures)}, page("Temporal error", temporal.__doc__.partition("\n\n")[2].strip(), temporal.sections(measured))
+
+
 def own(network, arguments: argparse.Namespace) -> dict:
-    """The figures on our own validation portraits and renders."""
+    """The figures on our own validation portraits and renders; with --results, pages and pictures of them too."""
     uv = read_layout("ibug68")[17:]
     photos = Photos(arguments.labels, arguments.portraits, validation=True)
     photographed = answers(network, photos.images, uv, "photo")
-    threshold, metrics, tables, pages, drawn = np.quantile(photographed["presence"], 0.01), {}, {}, {}, {}
+    threshold = np.quantile(photographed["presence"], 0.01)
+    metrics, groups, pages, pictures = {}, {}, {}, {}
     if arguments.renders:
         renders = Renders(arguments.renders / "validation")
         sources = [renders.source(i) for i in range(len(renders))]
-        pictures, faceless = [s.image for s in sources], [renders.negative(i) for i in range(len(renders.absent))]
-        rendered = answers(network, pictures, uv, "render")
+        images, faceless = [s.image for s in sources], [renders.negative(i) for i in range(len(renders.absent))]
+        rendered = answers(network, images, uv, "render")
         # As strict as keeps 99 % of the portraits and 95 % of the renders, some of which hide their face, at the whole picture.
         threshold = min(threshold, np.quantile(rendered["presence"], 0.05))
-        found, kept = search(network, pictures, rendered, threshold, uv, "render")
-        _, through = search(network, faceless, answers(network, faceless, uv, "photo"), threshold, uv, "photo")
+        found, kept = search(network, images, rendered, threshold, uv, "render")
+        _, through = found_in(network, faceless, threshold, uv, "photo")
         errors = render_errors(found, sources)
-        tables |= render_groups(sources, errors, kept)
+        groups |= render_groups(sources, errors, kept)
+        visible = np.stack([s.visible for s in sources])
         metrics = {"renders": heads(network, found, sources, kept, errors), "presence": rounded({
             "rendersKept": 100 * kept.mean(), "rendersKeptAtOnce": 100 * (rendered["presence"] >= threshold).mean(),
             "negatives": len(faceless), "negativesLetThrough": 100 * through.mean()}),
-            "visibility": rounded(visibility.measure(network, found, sources, on_face(sources[0].uv)))}
+            "visibility": rounded(visibility.measure(network, found, sources, visible, on_face(renders.uv)))}
         if (arguments.renders / "multiview").exists():
-            figures, quads, mesh_uv, heat = multiview.measure(network, arguments.renders / "multiview", threshold)
-            metrics["multiview"] = rounded(figures)
-            drawn["frontal-against-profile.png"] = heat_map(mean_points(mesh_uv), quads, heat, "front against profile, median distance, mm")
-        if (arguments.renders / "films").exists() and arguments.teacher:
-            measured = temporal.measure(network, Teacher(arguments.teacher), arguments.renders / "films", threshold, uv, truth_of)
-            pages["temporal.md"] = page("Temporal error", temporal.__doc__.partition("\n\n")[2].strip(), temporal.sections(measured))
-            ours, theirs = (temporal.overall(measured[method])["temporal error"] for method in ("ours", "FaceMesh"))
-            metrics["temporal"] = rounded({"ours": ours, "faceMesh": theirs, "ratio": ours / theirs})
+            figures, pictures["frontal-against-profile.png"] = four_sides(network, arguments.renders / "multiview", threshold, uv)
+            metrics |= figures
+        if arguments.teacher and (arguments.renders / "films").exists():
+            figures, pages["temporal.md"] = films(network, arguments.teacher, arguments.renders / "films", threshold, uv)
+            metrics |= figures
     found, kept = search(network, photos.images, photographed, threshold, uv, "photo")
     errors = portrait_errors(found, photos)
-    tables |= portrait_groups(photos, errors, kept)
-    metrics = {"portraits": portraits(found, photos, errors), **metrics, "presenceThreshold": round(float(1 / (1 + np.exp(-threshold))), 4)}
+    groups |= portrait_groups(photos, errors, kept)
+    metrics = {"portraits": portraits(found, photos, errors), **metrics}
     metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float(kept.mean()), 3)
     if arguments.results:
-        arguments.results.mkdir(parents=True, exist_ok=True)
-        pages["groups.md"] = page("Errors by group", GROUPS_TEXT, tables)
-        for name, text in pages.items():
-            (arguments.results / name).write_text(text)
-        for name, picture in drawn.items():
-            cv2.imwrite(str(arguments.results / name), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    return metrics
+        pages["groups.md"] = page("Errors by group", GROUPS_TEXT, groups)
+        pages["figures.md"] = page("Figures", FIGURES_TEXT, {name: {key: {"value": value} for key, value in part.items()} for name, part in metrics.items()})
+        write(arguments.results, pages, pictures)
+    return {**metrics, "presenceThreshold": round(float(1 / (1 + np.exp(-threshold))), 4)}

@@ -91,6 +91,11 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
     return result, kept
 
 
+def found_in(network: InfiniteLandmarks, images, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
+    """What the server makes of each image: `answers`, then `search`."""
+    return search(network, images, answers(network, images, uv, style), threshold, uv, style)
+
+
 def to_pixels_of(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     """[K, 2] in [-1, 1] of the square-padded image to its pixels, centres at half-integers."""
     height, width = image.shape[:2]

@@ -3,16 +3,12 @@
 The truth's shapes of a head are one. A query's disagreement is the distance of a view's canonical position from the mean
 over the views: as it stands, and after each view's shape is brought onto that mean by a similarity.
 """
-from pathlib import Path
-
 import numpy as np
 
-from .canonical import LAYOUTS, read_layout
-from .data import Renders, column, on_face, similarities
-from .faces import answers, positions_at, search
-from .topology import read_obj
+from .data import on_face, similarities
+from .faces import positions_at
+from .topology import TOPOLOGY, read_obj
 
-TOPOLOGY = LAYOUTS.parent / "topologies" / "mid.obj"
 FRONT, PROFILE = 0, -1  # of a head's views, as `render --views` has them
 
 
@@ -45,21 +41,18 @@ def heat(shapes: np.ndarray) -> np.ndarray:
     return 1000 * np.median([np.linalg.norm(pair[0] - pair[1], axis=1) for pair in pairs], 0)
 
 
-def measure(network, folder: Path, threshold: float) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
-    """The figures of a folder of views; and for a picture the topology's quads [M, 4], uv [K, 2] and its heat [K] mm.
+def measure(network, sources: list, heads: np.ndarray, answer: dict, kept: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray]:
+    """The figures of the views (Source) of heads, the number of whose head is in heads [N]; and for a picture the topology's
+    quads [M, 4], uv [K, 2] and its heat [K] mm.
 
     A head counts when it is found in all of its views.
     """
-    renders = Renders(folder)
-    heads, images = column(folder, "head"), [renders.source(i).image for i in range(len(renders))]
-    inner = read_layout("ibug68")[17:]
-    answer, kept = search(network, images, answers(network, images, inner, "render"), threshold, inner, "render")
     uv, quads = read_obj(TOPOLOGY)
-    dense = np.flatnonzero(on_face(renders.uv))
-    query, shapes, truth = np.concatenate([renders.uv[dense], uv]), [], []
+    dense = np.flatnonzero(on_face(sources[0].uv))
+    query, shapes, truth = np.concatenate([sources[0].uv[dense], uv]), [], []
     groups = [np.flatnonzero(heads == head) for head in np.unique(heads)]
     for views in (group for group in groups if kept[group].all()):
-        shapes.append(positions_at(network, [images[i] for i in views], answer["theta"][views], query, "render"))
-        truth.append(renders.source(int(views[0])).position[dense])
+        shapes.append(positions_at(network, [sources[i].image for i in views], answer["theta"][views], query, "render"))
+        truth.append(sources[views[0]].position[dense])
     shapes = np.stack(shapes)
     return {"of": len(groups), **figures(shapes[:, :, : len(dense)], np.stack(truth))}, quads, uv, heat(shapes[:, :, len(dense) :])

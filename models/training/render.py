@@ -7,7 +7,8 @@ position of each query of the pool; visible uint8 [N, ceil(K / 8)], packed bits;
 uv [K, 2], triangle [K], barycentric [K, 3], and the first index of each part of it in `parts`.
 
 With --views 4, each head is photographed by four cameras, as it is: skin, hair and dress too, under the same lights of the
-camera's. Its samples follow each other, the first from the front, the last in profile, and `head` int64 [N] says whose they are.
+camera's. Its samples follow each other, the first from the front, the last in profile, and `head` int64 [N] says whose they are;
+`visible_bare`, as `visible`, is what the head alone would show, without hair, dress and things before it.
 With --frames 60, each shard is a film of one head that moves and speaks smoothly, at 30 frames a second.
 """
 import argparse
@@ -25,7 +26,7 @@ import numpy as np
 
 from .canonical import Canonical, read_layout
 from .heads import FACE_CENTRE, FACE_HEIGHT, SENSOR_MM, Head, HeadSampler, turn
-from .raster import Renderer, project
+from .raster import Renderer, Scene, project
 from .skin import SkinLibrary
 from .surroundings import Backgrounds
 from .wardrobe import Wardrobe
@@ -107,7 +108,9 @@ class Studio:
         for view, yaw in enumerate(VIEW_YAWS):
             rotation, translation, focal_mm = self.heads.camera(rng, yaw)
             head = replace(head, rotation=rotation, translation=translation, focal_mm=focal_mm)
-            yield self._photograph(number * len(VIEW_YAWS) + view, "face", head, scene, vertices) | {"head": number}
+            bare = self.renderer.render(head, Scene(scene.skin, scene.tone), vertices)
+            visible = self.renderer.visible(bare, head, self.triangle, self.barycentric)
+            yield self._photograph(number * len(VIEW_YAWS) + view, "face", head, scene, vertices) | {"head": number, "visible_bare": np.packbits(visible)}
 
     def film(self, number: int, frames: int):
         """Yields the records of one head that turns, moves and changes its expression. It depends on its number and length alone."""
@@ -218,6 +221,6 @@ def run(arguments: argparse.Namespace) -> None:
         return
     revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True).stdout.strip()
     record = {"command": sys.argv, "revision": revision, "split": arguments.split, "samples": arguments.shards * (arguments.frames or SHARD_SAMPLES),
-              "seeds": f"[{SPLITS[arguments.split]}, seed of the sample]"}
+              "seeds": f"[{SPLITS[arguments.split]}, {'0, film, frames' if arguments.frames else 'views, head' if arguments.views > 1 else 'seed of the sample'}]"}
     (arguments.output / f"render-{arguments.first_shard:04d}.json").write_text(json.dumps(record, indent=2) + "\n")
     produce(studio, arguments.output, range(arguments.first_shard, arguments.first_shard + arguments.shards), arguments.views, arguments.frames)

@@ -1,4 +1,6 @@
 """The tables and pictures of models/training/results."""
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -18,6 +20,15 @@ def page(title: str, introduction: str, sections: dict[str, dict[str, dict]]) ->
     """Markdown: a table a section."""
     parts = [f"# {title}", introduction, *(f"## {name}\n\n{table(rows)}" for name, rows in sections.items() if rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def write(folder: Path, pages: dict[str, str], pictures: dict[str, np.ndarray]) -> None:
+    """File names to Markdown and to BGR pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages.items():
+        (folder / name).write_text(text)
+    for name, picture in pictures.items():
+        cv2.imwrite(str(folder / name), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
 def heat_map(positions: np.ndarray, quads: np.ndarray, values: np.ndarray, title: str) -> np.ndarray:

@@ -5,7 +5,8 @@ the mean of what normalised mean flicker (Micaelli et al. 2023) is the root mean
 distance vector from the truth in % of the outer eyes' distance (the 3D one, at its own depth), and the temporal error
 is the mean of |e[t] - e[t - 1]|, so that neither a steady offset nor true motion counts. The mean of
 |e[t + 1] - 2 e[t] + e[t - 1]| stands beside it, which slow drift does not enter. FaceMesh follows the face by its own points, frame to frame, as MediaPipe does;
-ours sees every frame anew. FaceMesh's 51 points are interpolated among its own, as in its labels.
+ours sees every frame anew: as the server, which searches tiles of a frame whose face is under the presence threshold, or
+without that search. FaceMesh's 51 points are interpolated among its own, as in its labels.
 """
 from pathlib import Path
 
@@ -40,13 +41,14 @@ def measure(network, teacher: Teacher, folder: Path, threshold: float, uv: np.nd
     renders = Renders(folder)
     films, sources = column(folder, "film"), [renders.source(i) for i in range(len(renders))]
     corners, weights = inner_weights()
-    result = {"ours": {}, "ours in FaceMesh's crop": {}, "FaceMesh": {}, "the truth's own motion": {}}
+    result = {"ours": {}, "ours without search": {}, "ours in FaceMesh's crop": {}, "FaceMesh": {}, "the truth's own motion": {}}
     for film in np.unique(films):
         shown = [source for source, number in zip(sources, films) if number == film]
         images = [source.image for source in shown]
         truth, eyes = truth_of(shown)
         scale = 100 / eyes[:, None, None]
-        answer, kept = search(network, images, answers(network, images, uv, "render"), threshold, uv, "render")
+        first = answers(network, images, uv, "render")
+        answer, kept = search(network, images, first, threshold, uv, "render")
         ours = np.where(kept[:, None, None], answer["photo_points"], np.nan)
         mesh = np.stack([apply(to_square(image), points) for image, points in zip(images, teacher.track(images))])  # [T, 468, 2]
         tracked = ~np.isnan(mesh).any((1, 2))
@@ -54,7 +56,7 @@ def measure(network, teacher: Teacher, folder: Path, threshold: float, uv: np.nd
         if tracked.any():
             theta = np.stack([label_theta(points) for points in mesh[tracked]])
             inside[tracked] = in_crops(network, [image for image, there in zip(images, tracked) if there], theta, uv)
-        found = {"ours": ours, "ours in FaceMesh's crop": inside, "FaceMesh": np.einsum("nkcx,kc->nkx", mesh[:, corners], weights)}
+        found = {"ours": ours, "ours without search": first["photo_points"], "ours in FaceMesh's crop": inside, "FaceMesh": np.einsum("nkcx,kc->nkx", mesh[:, corners], weights)}
         for method, points in found.items():
             result[method][f"film {film}"] = changes((points - truth) * scale)
         motion = changes(100 * truth / eyes.mean())

@@ -11,9 +11,10 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg
 from scipy.spatial import cKDTree
 
-from .canonical import Canonical
+from .canonical import LAYOUTS, Canonical
 from .surface import PARTS
 
+TOPOLOGY = LAYOUTS.parent / "topologies" / "mid.obj"
 GRID = 68  # cells a side; even, for the symmetry line to be an edge loop
 
 

@@ -1,23 +1,23 @@
 """Visibility: which queries the server would call seen, against what was rendered.
 
 The server draws the posed mesh into a z-buffer of the photo's pixels and calls hidden what lies behind it (DepthBuffer.cs,
-whose rules and tolerances are repeated here). It cannot know of hair, hats, glasses and hands; the rendered truth does. How
-much they hide is told by the same z-buffer on the true shape in the true pose.
+whose rules and tolerances are repeated here). It cannot know of hair, hats, glasses and hands; the rendered truth does. So
+there are two truths: of the dressed heads, and of the same heads bare (`render --views`). And the truth has a finer rule,
+1.5 mm of tolerance and nothing seen that faces away: the server's rule on the true shape in the true pose tells what that costs.
 """
 import numpy as np
 from scipy.spatial import Delaunay
 
-from .canonical import LAYOUTS
-from .data import INNER, to_square
 from .crops import apply, invert
+from .data import INNER, to_square
 from .faces import positions_at
 from .facemesh import POINTS
 from .network import SENSOR_MM
-from .topology import read_obj
+from .topology import TOPOLOGY, read_obj
 
-TOPOLOGY = LAYOUTS.parent / "topologies" / "mid.obj"
 QUERY_TOLERANCE_M = 0.005
 CELLS = 2  # widths of a cell that a surface may slope away within one
+MIN_FACING = 0.02  # cosine, as the rendered truth has it
 REACH = 1e-4  # of a barycentric, so that no seam shows
 LONGEST_EDGE = 0.08  # in uv; longer edges of a triangulated pool bridge the chart's outline
 
@@ -81,32 +81,50 @@ def seen(queries: np.ndarray, mesh: np.ndarray, triangles: np.ndarray, pose: tup
 
 
 def pool_triangles(uv: np.ndarray) -> np.ndarray:
-    """The spread queries [K, 2] as a mesh: triangles [M, 3]."""
+    """Queries [K, 2] as a mesh: triangles [M, 3], counter-clockwise seen from outside."""
     triangles = Delaunay(uv).simplices
     edges = np.linalg.norm(uv[triangles] - uv[np.roll(triangles, 1, 1)], axis=2)
-    return triangles[edges.max(1) < LONGEST_EDGE]
+    triangles = triangles[edges.max(1) < LONGEST_EDGE]
+    (x1, y1), (x2, y2) = ((uv[triangles[:, k]] - uv[triangles[:, 0]]).T for k in (1, 2))
+    return np.where((x1 * y2 > y1 * x2)[:, None], triangles, triangles[:, ::-1])
 
 
-def measure(network, answer: dict, sources: list, face: np.ndarray) -> dict:
-    """Shares of queries in %: those called rightly, of all the spread pool, of the face [K] and of iBUG's 51; what the same
-    rule on the true mesh would call rightly, which is the most that it can; and where the two meshes' calls agree."""
+def facing(positions: np.ndarray, triangles: np.ndarray, pose: tuple) -> np.ndarray:
+    """Cosine [K] of the angle between the surface's normal at each of its points [K, 3] and the direction to the camera."""
+    a, b, c = (positions[triangles[:, k]] for k in range(3))
+    normals, flat = np.zeros_like(positions), np.cross(b - a, c - a)
+    for k in range(3):
+        np.add.at(normals, triangles[:, k], flat)
+    rotation, translation, _ = pose
+    camera = positions @ rotation.T + translation
+    lengths = np.linalg.norm(normals, axis=1) * np.linalg.norm(camera, axis=1)
+    return -(normals @ rotation.T * camera).sum(1) / np.maximum(lengths, 1e-12)
+
+
+def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.ndarray) -> dict:
+    """Shares of queries in %: those called as visible [N, K] has it, of all the spread pool, of the face [K] and of iBUG's 51;
+    what the same rule on the true mesh would call rightly, which is the most that it can; where the two meshes' calls agree;
+    and the first two once more if what faces away were called hidden, which the server does not do.
+    """
     uv, quads = read_obj(TOPOLOGY)
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     pool = sources[0].uv
     spread = np.arange(len(pool)) >= POINTS + INNER
     inner = np.zeros(len(pool), bool)
     inner[POINTS : POINTS + INNER] = True
-    own = pool_triangles(pool[spread])
+    own = pool_triangles(pool)
     positions = positions_at(network, [source.image for source in sources], answer["theta"], np.concatenate([pool, uv]), "render").astype(np.float64)
-    right, best, same = [], [], []
+    shares = {name: [] for name in ("right", "trueMeshRight", "asTrueMesh", "rightFacing", "trueMeshRightFacing")}
     for i, source in enumerate(sources):
-        pose = answer["rotation"][i].astype(np.float64), answer["translation"][i].astype(np.float64), float(answer["focal_mm"][i, 0])
-        called = seen(positions[i, : len(pool)], positions[i, len(pool) :], triangles, pose, answer["theta"][i].astype(np.float64), source.image)
-        position = source.position.astype(np.float64)
-        knowing = seen(position, position[spread], own, (source.rotation, source.translation, source.focal_mm), np.eye(2, 3), source.image)
-        right.append(called == source.visible)
-        best.append(knowing == source.visible)
-        same.append(called == knowing)
-    shares = {"right": np.stack(right), "trueMeshRight": np.stack(best), "asTrueMesh": np.stack(same)}
+        found = answer["rotation"][i].astype(np.float64), answer["translation"][i].astype(np.float64), float(answer["focal_mm"][i, 0])
+        true = source.rotation.astype(np.float64), source.translation.astype(np.float64), source.focal_mm
+        points, mesh, position = positions[i, : len(pool)], positions[i, len(pool) :], source.position.astype(np.float64)
+        called = seen(points, mesh, triangles, found, answer["theta"][i].astype(np.float64), source.image)
+        knowing = seen(position, position, own, true, np.eye(2, 3), source.image)
+        shares["right"].append(called == visible[i])
+        shares["trueMeshRight"].append(knowing == visible[i])
+        shares["asTrueMesh"].append(called == knowing)
+        shares["rightFacing"].append((called & (facing(points, own, found) > MIN_FACING)) == visible[i])
+        shares["trueMeshRightFacing"].append((knowing & (facing(position, own, true) > MIN_FACING)) == visible[i])
     parts = {"": spread, "Face": face & spread, "Inner51": inner}
-    return {"faces": len(sources), **{key + part: 100 * share[:, chosen].mean() for key, share in shares.items() for part, chosen in parts.items()}}
+    return {"faces": len(sources), **{key + part: 100 * np.stack(share)[:, chosen].mean() for key, share in shares.items() for part, chosen in parts.items()}}

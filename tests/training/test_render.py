@@ -183,8 +183,46 @@ def test_filling_keeps_what_is_known_and_reaches_everywhere():
     assert filled.min() >= 49.9 and filled.max() <= 200.1
 
 
+def painted_studio(canonical, renderer, uv):
+    """A studio of painted skins and plain backgrounds, its pool the queries uv."""
+    studio = render.Studio.__new__(render.Studio)
+    studio.renderer, studio.split = renderer, 2
+    studio.heads, studio.wardrobe, studio.backgrounds = HeadSampler(canonical.ict), Wardrobe(renderer), Backgrounds(SIZE, [])
+    studio.skins = type("Painted", (), {"sample": lambda self, rng: paint_skin(canonical.ict, canonical.uv, rng)})()
+    studio.triangle, studio.barycentric = canonical.locate(uv)
+    return studio
+
+
+def test_four_views_show_one_head(canonical, renderer):
+    studio = painted_studio(canonical, renderer, canonical.sample(300, 0))
+    views = list(studio.views(7))
+    assert len(views) == 4 and all(view["head"] == 7 and view["present"] for view in views)
+    for name in ("identity", "expression", "gaze", "position"):
+        assert all((view[name] == views[0][name]).all() for view in views)
+    yaw = [abs(np.degrees(np.arctan2(view["rotation"][0, 2], view["rotation"][2, 2]))) for view in views]
+    assert yaw[0] < 40 and yaw[3] > 55  # pitch, roll and the place in the frame add to the range asked for
+    assert (views[0]["image"] != views[1]["image"]).any()
+    dressed, bare = (np.stack([np.unpackbits(view[name]) for view in views]).astype(bool) for name in ("visible", "visible_bare"))
+    assert bare.sum() > dressed.sum() and (dressed & ~bare).mean() < 0.01  # nothing comes into sight by dressing
+    again = list(studio.views(7))
+    assert all((a["image"] == b["image"]).all() for a, b in zip(views, again))
+
+
+def test_a_film_moves_smoothly(canonical, renderer):
+    studio = painted_studio(canonical, renderer, canonical.ibug68)
+    film = list(studio.film(1, 24))
+    assert len(film) == 24 and all((frame["identity"] == film[0]["identity"]).all() for frame in film)
+    pixels = np.stack([project(f["position"].astype(float), f["rotation"], f["translation"], f["focal_mm"]) for f in film]) * 48
+    eyes = np.linalg.norm(pixels[:, 36] - pixels[:, 45], axis=1).mean()
+    step, bend = (np.linalg.norm(np.diff(pixels, n, axis=0), axis=2).mean() / eyes for n in (1, 2))
+    assert 0.002 < step < 0.1 and bend < 0.35 * step
+    apart = [np.abs(a["image"].astype(int) - b["image"]).mean() for a, b in zip(film, film[1:])]
+    assert max(apart) < 12  # the dress stays on
+
+
 # Shards
 
+# From here on another renderer's context is the current one: no test after this draws with `renderer`.
 def test_shards_resume_and_hold_what_their_queries_say(canonical, tmp_path, monkeypatch):
     monkeypatch.setattr(render, "SHARD_SAMPLES", 6)
     monkeypatch.setattr(render, "NEGATIVES", 0.3)
@@ -211,21 +249,3 @@ def test_shards_resume_and_hold_what_their_queries_say(canonical, tmp_path, monk
 def test_validation_and_training_draw_different_heads(canonical):
     draw = lambda split: HeadSampler(canonical.ict).sample(np.random.default_rng([render.SPLITS[split], 0])).identity
     assert not np.allclose(draw("training"), draw("validation"))
-
-
-
-def test_four_views_show_one_head(canonical, tmp_path):
-    studio = render.Studio.__new__(render.Studio)
-    studio.renderer = Renderer(canonical, 96)
-    studio.heads, studio.wardrobe, studio.backgrounds, studio.split = HeadSampler(canonical.ict), Wardrobe(studio.renderer), Backgrounds(96, []), 2
-    studio.skins = type("Painted", (), {"sample": lambda self, rng: paint_skin(canonical.ict, canonical.uv, rng)})()
-    studio.triangle, studio.barycentric = canonical.locate(canonical.sample(300, 0))
-    views = list(studio.views(7))
-    assert len(views) == 4 and all(view["head"] == 7 and view["present"] for view in views)
-    for name in ("identity", "expression", "gaze", "position"):
-        assert all((view[name] == views[0][name]).all() for view in views)
-    yaw = [abs(np.degrees(np.arctan2(view["rotation"][0, 2], view["rotation"][2, 2]))) for view in views]
-    assert yaw[0] < 40 and yaw[3] > 55  # pitch, roll and the place in the frame add to the range asked for
-    assert (views[0]["image"] != views[1]["image"]).any()
-    again = list(studio.views(7))
-    assert all((a["image"] == b["image"]).all() for a, b in zip(views, again))

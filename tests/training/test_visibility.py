@@ -1,7 +1,7 @@
 """The z-buffer that judges visibility, against a pixel-by-pixel one and against scenes whose answer is known."""
 import numpy as np
 
-from training.visibility import rasterise, seen
+from training.visibility import facing, pool_triangles, rasterise, seen
 
 
 def slow(points, inverse, triangles, width, height):
@@ -46,3 +46,13 @@ def test_a_wall_hides_what_is_behind_it():
     assert seen(queries, wall, triangles, pose, np.eye(2, 3), image).tolist() == expected
     turned = np.array([[0, -1.0, 0], [1, 0, 0]])
     assert seen(queries, wall, triangles, pose, turned, image).tolist()[:4] == expected[:4]
+
+
+def test_a_ball_faces_the_camera_with_its_near_side():
+    side = np.linspace(0.45, 0.55, 20)
+    uv = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
+    x, y = ((uv - 0.5) * 20).T  # -1..1
+    angle = np.hypot(x, y) * 1.3
+    around = np.stack([np.sinc(angle / np.pi) * x * 1.3, np.sinc(angle / np.pi) * y * 1.3, np.cos(angle)], 1)  # on the unit ball
+    cosine = facing(0.1 * around, pool_triangles(uv), (np.eye(3), np.array([0, 0, -100.0]), 60.0))
+    assert np.abs(cosine - around[:, 2])[np.abs(uv - 0.5).max(1) < 0.045].max() < 0.04  # of a coarse mesh
