@@ -227,7 +227,7 @@ class ExportFaces(bpy.types.Operator):
     def execute(self, context):
         folder = bpy.path.abspath(self.directory)
         selected, active = context.selected_objects, context.view_layer.objects.active
-        written = 0
+        written, left_out = 0, []
         try:
             os.makedirs(folder, exist_ok=True)
             for collection in scene.collections():
@@ -235,7 +235,10 @@ class ExportFaces(bpy.types.Operator):
                 for each in collection.all_objects:
                     if each.name in context.view_layer.objects:
                         each.select_set(True)
-                if context.selected_objects:
+                face = scene.face_in(collection)
+                if face is None or not face.select_get():  # What is hidden cannot be selected.
+                    left_out.append(collection.name)
+                else:
                     name = bpy.path.clean_name(collection.name) + ".glb"
                     bpy.ops.export_scene.gltf(
                         filepath=os.path.join(folder, name), export_format="GLB", use_selection=True, export_cameras=True, export_extras=True
@@ -249,7 +252,10 @@ class ExportFaces(bpy.types.Operator):
             for each in selected:
                 each.select_set(True)
             context.view_layer.objects.active = active
-        self.report({"INFO"}, f"{written} written to {folder}")
+        if left_out:
+            self.report({"WARNING"}, f"{written} written to {folder}. Left out, for their faces are hidden or gone: {', '.join(left_out)}")
+        else:
+            self.report({"INFO"}, f"{written} written to {folder}")
         return {"FINISHED"}
 
 

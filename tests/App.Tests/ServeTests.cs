@@ -87,6 +87,23 @@ public sealed class ServeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_fixed_port_is_the_one_it_listens_on_and_on_loopback_alone()
+    {
+        int port;
+        using (var free = new TcpListener(IPAddress.Loopback, 0))
+        {
+            free.Start();
+            port = ((IPEndPoint)free.LocalEndpoint).Port;
+        }
+        using var server = await ServerProcess.StartAsync(Data, "--port", $"{port}");
+        Assert.Equal($"http://127.0.0.1:{port}", server.Handshake.GetProperty("url").GetString());
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync("/v1/jobs")).StatusCode);
+        using var elsewhere = new TcpClient();
+        // All of 127/8 is this machine's: who listens on any address answers there too.
+        await Assert.ThrowsAsync<SocketException>(() => elsewhere.ConnectAsync("127.0.0.2", port));
+    }
+
+    [Fact]
     public async Task A_port_in_use_is_named_in_one_line()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);

@@ -351,11 +351,14 @@ faces = sorted(each.name for each in bpy.data.objects if each.get("mesh_from_fac
 bpy.data.objects["anna"].location.x = 3
 bpy.ops.mesh_from_faces.export(directory={str(tmp_path / "export")!r})
 answer = dict(faces=faces, errors=errors, selected=[each.name for each in bpy.context.selected_objects])
+bpy.data.objects["carl"].hide_set(True)
+bpy.ops.mesh_from_faces.export(directory={str(tmp_path / "visible")!r})
 """)
     assert answer["faces"] == ["anna", "carl"] and answer["selected"] == ["carl"]
     assert len(answer["errors"]) == 2 and all("bert: 'front.png' is a text" in error for error in answer["errors"])
     assert sorted(path.name for path in (tmp_path / "night").glob("*.glb")) == ["anna.glb", "carl.glb"]
     assert sorted(path.name for path in (tmp_path / "export").iterdir()) == ["anna.glb", "carl.glb"]
+    assert [path.name for path in (tmp_path / "visible").iterdir()] == ["anna.glb"]
     length = int.from_bytes((tmp_path / "export" / "anna.glb").read_bytes()[12:16], "little")
     document = json.loads((tmp_path / "export" / "anna.glb").read_bytes()[20 : 20 + length])
     face = next(node for node in document["nodes"] if node["name"] == "anna")

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using MeshFromFaces.Server.Api;
 using MeshFromFaces.Server.Jobs;
+using Microsoft.AspNetCore.Connections;
 
 namespace MeshFromFaces.Server.Cli;
 
@@ -85,7 +86,7 @@ internal static class ServeCommand
         {
             throw new CommandException(ExitCode.Failed, $"The disk of the data folder '{settings.DataFolder}' is full. Free some space, or choose another folder with --data.");
         }
-        catch (Exception e) when (e is IOException or SocketException)
+        catch (Exception e) when (e is SocketException or { InnerException: AddressInUseException })
         {
             throw new CommandException(ExitCode.Failed, $"Port {settings.Port} cannot be used ({e.Message.TrimEnd('.')}). Choose another with --port, or leave it out.");
         }

@@ -16,6 +16,7 @@ internal static class ResultKey
         {
             Code,
             pipeline.Hash,
+            pipeline.Device, // Another processor rounds otherwise.
             Options = options with { Style = options.Style ?? pipeline.Model.DefaultStyle },
             // The names are in the outputs too.
             Photos = photos.Select(photo => new { photo.Name, Sha256 = SHA256.HashData(photo.Bytes) }),
