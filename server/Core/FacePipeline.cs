@@ -316,11 +316,11 @@ public sealed class FacePipeline : IDisposable
         return [.. fits.OfType<FittedView>()];
     }
 
-    // The fit is off by about its sigma, and past the face's outline the photo shows what is behind it.
-    private static double Margin(FittedView fit)
+    // The fit is off by about its sigma, and past an outline the photo shows what is behind it.
+    private static float[] Margins(FittedView fit)
     {
-        const float Most = 0.004f; // m
-        return Math.Min(fit.Sigma.Average() * fit.Camera.PixelsPerFaceUnit, Most * fit.Camera.PixelsPerMetre);
+        const float Sigmas = 2, Most = 0.008f; // m
+        return [.. fit.Sigma.Select(sigma => Math.Min(Sigmas * sigma * fit.Camera.PixelsPerFaceUnit, Most * fit.Camera.PixelsPerMetre))];
     }
 
     // Views run side by side: their sums are exact, so it does not matter which comes first. The largest atlases go one by
@@ -341,8 +341,8 @@ public sealed class FacePipeline : IDisposable
         Parallel.For(0, fits.Count, parallel, i =>
         {
             var (fit, photo) = (fits[i], fits[i].View.Photo);
-            var depth = new DepthBuffer(fit.Camera, fit.Mesh, Margin(fit));
-            var atlas = ViewTexture.Unwrap(photo, fit.Mesh, depth, map, cancellation);
+            var depth = new DepthBuffer(fit.Camera, fit.Mesh);
+            var atlas = ViewTexture.Unwrap(photo, fit.Mesh, depth, map, Margins(fit), cancellation);
             lock (blend)
             {
                 blend.Add(atlas);

@@ -186,9 +186,10 @@ public sealed class TexturingTests(ITestOutputHelper output)
         // The fit is a little too large, and turned: its outline lies up to 10 px outside the face's.
         var fit = KnownFace.Camera(Side, Side, yaw: 0.02f, pitch: 0.02f, fill: 0.82f);
         var map = AtlasMap.Make(mesh.Topology, 512);
-        (int Seen, int Red) Count(double margin)
+        (int Seen, int Red) Count(float margin)
         {
-            byte[][] seen = [.. ViewTexture.Unwrap(picture, mesh, new DepthBuffer(fit, mesh, margin), map).Rgba.Chunk(4).Where(texel => texel[3] == 255)];
+            float[] margins = [.. Enumerable.Repeat(margin, mesh.Head.Length)];
+            byte[][] seen = [.. ViewTexture.Unwrap(picture, mesh, new DepthBuffer(fit, mesh), map, margins).Rgba.Chunk(4).Where(texel => texel[3] == 255)];
             return (seen.Length, seen.Count(texel => texel[1] < 128));
         }
 

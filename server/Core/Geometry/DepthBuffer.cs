@@ -10,6 +10,13 @@ public sealed class DepthBuffer
 {
     private const int MaxSide = 2048;
 
+    // What lies this much behind its neighbour is another part of the head, where that is not as steep as this.
+    private const float Step = 0.015f; // m
+    private const float Steepest = 4;
+
+    // Of a cell's neighbours, those that a pass over the rows has done.
+    private static readonly (int X, int Y)[] Behind = [(1, 0), (1, 1), (0, 1), (-1, 1)];
+
     // A query is hidden when something stands this far in front of it, beside what its cell's width explains.
     private const float QueryTolerance = 0.005f; // m
 
@@ -21,10 +28,10 @@ public sealed class DepthBuffer
     private readonly float _cellAngle;      // width of a cell over its depth
     private readonly float[] _inverse;      // [height, width], 1/m, 0 where nothing is
     private readonly float[] _nearest;      // greatest of each cell's 3x3
-    private readonly float[] _farthest;     // smallest of each cell's 3x3, 0 in the margin
+    private readonly float[] _farthest;     // smallest of each cell's 3x3
+    private readonly Lazy<ushort[]> _inwards; // cells to the nearest outline, diagonals as long as sides
 
-    /// <param name="margin">Photo pixels along the mesh's outline that are not <see cref="Clear"/>, beside the outline itself.</param>
-    public DepthBuffer(PhotoCamera camera, Mesh mesh, double margin = 0)
+    public DepthBuffer(PhotoCamera camera, Mesh mesh)
     {
         Camera = camera;
         var points = new Vector3[mesh.Head.Length]; // photo pixels and inverse depth
@@ -52,10 +59,7 @@ public sealed class DepthBuffer
             Draw(ToCell(points[triangles[i]]), ToCell(points[triangles[i + 1]]), ToCell(points[triangles[i + 2]]));
         }
         (_nearest, _farthest) = Spread();
-        if ((int)Math.Round(margin * CellsPerPixel) is > 0 and var cells)
-        {
-            EmptyMargin(cells);
-        }
+        _inwards = new(Inwards);
     }
 
     public PhotoCamera Camera { get; }
@@ -100,6 +104,13 @@ public sealed class DepthBuffer
         // A small difference of depths is that of their inverses over the inverse squared.
         float bias = (slope * (float)(1.5 / CellsPerPixel)) + (((SameSurface * inverse) + (0.5f * _cellAngle)) * inverse);
         return _nearest[cell] <= inverse + bias && _farthest[cell] >= inverse - bias;
+    }
+
+    /// <summary>Photo pixels from a point to the nearest outline, of the mesh or of a part of it before another; 0 outside the mesh.</summary>
+    public double FromOutline(double x, double y)
+    {
+        int cell = Cell(x, y);
+        return cell < 0 ? 0 : _inwards.Value[cell] / CellsPerPixel;
     }
 
     private int Cell(double x, double y)
@@ -190,35 +201,36 @@ public sealed class DepthBuffer
         return (nearest, farthest);
     }
 
-    // Cells with an empty one in the square of `cells` around them count as empty: down the columns, then along the rows.
-    // What is beyond the photo may be face.
-    private void EmptyMargin(int cells)
+    // A chessboard distance (Rosenfeld and Pfaltz 1966), in two passes. What is beyond the photo may be face.
+    private ushort[] Inwards()
     {
-        var covered = _inverse.Select(inverse => inverse > 0).ToArray();
-        Parallel.For(0, _width, x => Erode(covered, x, _width, _height, cells));
-        Parallel.For(0, _height, y => Erode(covered, y * _width, 1, _width, cells));
-        for (int cell = 0; cell < covered.Length; cell++)
+        var inwards = new ushort[_inverse.Length];
+        void Pass(int first, int step)
         {
-            if (!covered[cell])
+            for (int i = 0, cell = first; i < inwards.Length; i++, cell += step)
             {
-                _farthest[cell] = 0;
+                int x = cell % _width, y = cell / _width, nearest = step < 0 ? inwards[cell] - 1 : IsOutline(cell) ? -1 : ushort.MaxValue - 1;
+                foreach (var (dx, dy) in Behind)
+                {
+                    int nx = x - (dx * step), ny = y - (dy * step);
+                    if (nx >= 0 && nx < _width && ny >= 0 && ny < _height)
+                    {
+                        nearest = Math.Min(nearest, inwards[(ny * _width) + nx]);
+                    }
+                }
+                inwards[cell] = (ushort)(nearest + 1);
             }
         }
+        Pass(0, 1);
+        Pass(inwards.Length - 1, -1);
+        return inwards;
     }
 
-    // One line of cells: `count` from `start`, `step` apart.
-    private static void Erode(bool[] covered, int start, int step, int count, int cells)
+    // Something much farther, or nothing, lies in the cell or beside it.
+    private bool IsOutline(int cell)
     {
-        var run = new int[count]; // Covered cells without a gap, up to this one.
-        for (int i = 0, length = cells; i < count; i++)
-        {
-            run[i] = length = covered[start + (i * step)] ? length + 1 : 0;
-        }
-        for (int i = count - 1, length = cells; i >= 0; i--)
-        {
-            length = covered[start + (i * step)] ? length + 1 : 0;
-            covered[start + (i * step)] = length > cells && run[i] > cells;
-        }
+        float nearest = 1 / _nearest[cell], farthest = 1 / _farthest[cell]; // m; infinite where nothing is
+        return !(farthest - nearest < Step + (Steepest * 2 * _cellAngle * nearest));
     }
 
     // Inverse depths are numbers; MathF's care for NaN costs twice as much.
