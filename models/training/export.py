@@ -84,7 +84,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--checkpoint", type=Path, help="default: an untrained network")
     parser.add_argument("--preset", choices=("compact", "paper"), default="compact")
     parser.add_argument("--metrics", type=Path, help="metrics.json of `evaluate`")
-    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--version", default="0.0.0", help="of these weights")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--parity", type=Path, default=PARITY, help="default: tests/Core.Tests/parity.npz")
 
