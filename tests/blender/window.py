@@ -170,7 +170,8 @@ def artist():
     seen["calls_of_build"] = len(seen["calls"])
     choose("Turned", *turned, texture_size="512", placement="PHOTOGRAPHED")
     yield from build()
-    bpy.data.objects["Turned"].hide_viewport = True
+    for each in bpy.data.objects:
+        each.hide_viewport = each.type == "MESH"
     seen["turned"] = []
     for camera in bpy.data.collections["Turned"].objects:
         if camera.type == "CAMERA":
