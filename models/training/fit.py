@@ -5,7 +5,7 @@ pose makes up for it. A fitted head stands where the mean face stands.
 """
 import numpy as np
 
-from .canonical import read_layout
+from .data import similarities
 from .network import SHAPE_MODES_FILE
 
 DISTANCE_M = 1.3  # of the camera; a portrait's points do not tell it
@@ -43,9 +43,10 @@ def _fit(landmarks, mean, modes):
     count, points = landmarks.shape[:2]
     observed = landmarks * [1, -1, -1]  # y up, z toward the camera
     weights = np.zeros((count, len(modes)))
-    rotation, scale, shift = _similarity(mean, observed)  # px of a head at DISTANCE_M
-    depth_shift = shift[:, 2]
-    shift = shift[:, :2]
+    back_scale, back, back_shift = similarities(observed, mean)
+    rotation, scale = back.transpose(0, 2, 1), 1 / back_scale  # px a metre of a head at DISTANCE_M
+    shift = -scale[:, None] * (rotation @ back_shift[..., None])[..., 0]
+    shift, depth_shift = shift[:, :2], shift[:, 2]
     for _ in range(ITERATIONS):
         head = mean + np.einsum("nm,mkx->nkx", weights, modes)
         camera = head @ rotation.transpose(0, 2, 1)  # [N, K, 3], without the distance
@@ -82,17 +83,6 @@ def _fit(landmarks, mean, modes):
     nearer = DISTANCE_M / (DISTANCE_M - camera[..., 2:])
     missing = (observed[..., :2] - shift[:, None]) / (scale[:, None, None] * nearer) - camera[..., :2]
     return head + missing @ rotation[:, :2], np.sqrt(np.square(missing).sum(2).mean(1))
-
-
-def _similarity(mean, observed):
-    """Rotation [N, 3, 3], scale [N] and shift [N, 3] that bring mean [K, 3] onto observed [N, K, 3] (Umeyama 1991)."""
-    a, b = mean - mean.mean(0), observed - observed.mean(1, keepdims=True)
-    u, s, vt = np.linalg.svd(np.einsum("nkx,ky->nxy", b, a))
-    sign = np.ones_like(s)
-    sign[:, 2] = np.sign(np.linalg.det(u @ vt))
-    rotation = (u * sign[:, None]) @ vt
-    scale = (s * sign).sum(1) / (a**2).sum()
-    return rotation, scale, observed.mean(1) - scale[:, None] * (rotation @ mean.mean(0))
 
 
 def _turn(vector: np.ndarray) -> np.ndarray:
