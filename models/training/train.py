@@ -72,7 +72,7 @@ def corner_loss(theta: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 def spread(position: torch.Tensor, cells: int) -> torch.Tensor:
     """The weights [B, cells * cells] of the bilinear interpolation at position [B, 2]: their expected position is it."""
     place = ((position + 1) * (cells / 2) - 0.5).clamp(0, cells - 1)
-    x, y = ((1 - (place[:, i, None] - torch.arange(cells)).abs()).clamp(min=0) for i in (0, 1))  # [B, cells]
+    x, y = ((1 - (place[:, i, None] - torch.arange(cells, device=place.device)).abs()).clamp(min=0) for i in (0, 1))  # [B, cells]
     return (y[:, :, None] * x[:, None]).flatten(1)
 
 
@@ -190,14 +190,15 @@ def train(arguments: argparse.Namespace) -> None:
         network.load_state_dict(torch.load(arguments.start, map_location="cpu")["network"])
     elif arguments.teacher and arguments.preset == "compact":
         network.initialise_from_facemesh(facemesh.load(arguments.teacher).trunk)
-    network = network.to(memory_format=torch.channels_last)
-    average = InfiniteLandmarks(arguments.preset)
+    device = torch.device(arguments.device)
+    network = network.to(device, memory_format=torch.channels_last)
+    average = InfiniteLandmarks(arguments.preset).to(device)
     average.load_state_dict(network.state_dict())
     groups = parameters(network, arguments.stage, arguments.rate)
     optimiser = torch.optim.AdamW(groups, lr=arguments.rate, weight_decay=1e-4)
     step, checkpoint = 0, arguments.work / f"{arguments.stage}.pt"
     if checkpoint.exists() and not arguments.restart:
-        state = torch.load(checkpoint, map_location="cpu")
+        state = torch.load(checkpoint, map_location=device)
         network.load_state_dict(state["training"])
         average.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
@@ -221,7 +222,7 @@ def train(arguments: argparse.Namespace) -> None:
     network.train()
     running, started, first = {}, time.time(), step
     while step < arguments.steps:
-        batch = next(batches)
+        batch = {key: value.to(device, non_blocking=True) for key, value in next(batches).items()}
         batch["face"] = batch["face"].permute(0, 3, 1, 2).float().div_(255).contiguous(memory_format=torch.channels_last)
         losses = LOSSES[arguments.stage](network, batch)
         total = sum(losses.values())
@@ -267,6 +268,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 
 
 def run(arguments: argparse.Namespace) -> None:
