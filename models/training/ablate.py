@@ -232,7 +232,9 @@ def report(results: list[dict], arguments: argparse.Namespace) -> str:
     introduction = f"""Each row: {arguments.steps} steps of {arguments.batch} crops, the same seed, from FaceMesh's trunk (the hourglass from nothing).
 51 points, in % of the outer-eye distance: of validation portraits against FaceMesh's averaged label, of validation renders
 against the truth (3D outer-eye distance). A face that the detector or S lost counts with what the head makes of the wrong
-crop. Made by `python3 -m training ablate`."""
+crop. Both S are one network, taught similarities: their rows train alike, and differ by what is kept of its affine. The 3D
+rows learn from the renders' 3D truth and the portraits' fitted shapes, which a flat head has no use for.
+Made by `python3 -m training ablate`."""
     parts = lambda result: {"crop": result["cropper"], "head": result["head"], "D": "yes" if result["deformer"] else "no"}
     return page("Ablation", introduction, {kind.title(): {r["name"]: parts(r) | r[kind] for r in results} for kind in ("portraits", "renders")})
 
