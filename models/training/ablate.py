@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 
 from . import blazeface, facemesh
 from .augment import photometric
+from .canonical import read_layout
 from .crops import MARGIN, apply, invert
 from .data import INNER, Photos, Renders, Samples, Source, Stream, compose, jitter, to_pixels, to_square, warp
 from .evaluate import portrait_errors, render_errors
@@ -107,6 +108,7 @@ class Hourglass(nn.Module):
         self.down = nn.ModuleList([unit(width, width, 2) for _ in range(depth)])
         self.up = nn.ModuleList([unit(width, width) for _ in range(depth + 1)])
         self.heat = nn.Conv2d(width, INNER, 1)
+        self.register_buffer("uv", torch.from_numpy(read_layout("ibug68")[17:]))
 
     def forward(self, face):  # [B, 3, 192, 192] -> [B, 51, 2] in I'
         maps = [self.stem(face)]
@@ -122,7 +124,10 @@ class Hourglass(nn.Module):
 
     def loss(self, batch: dict) -> dict:
         present = batch["present"].bool()
-        return {"points": (self(batch["face"])[present] - batch["points"][present, :INNER]).abs().mean()}
+        # A mirrored sample has its left points first: each heatmap's label is the one with its point's uv.
+        order = torch.cdist(self.uv.expand(len(present), -1, -1), batch["uv"][:, :INNER]).argmin(2)
+        points = batch["points"].gather(1, order[..., None].expand(-1, -1, 2))
+        return {"points": (self(batch["face"]) - points)[present].abs().mean()}
 
 
 def upright(points: np.ndarray) -> np.ndarray:
@@ -142,7 +147,6 @@ class DetectorSamples(Samples):
         theta = np.c_[np.eye(2) * np.sqrt(np.linalg.det(moved[:, :2])), moved[:, 2]]
         image = warp(source.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
         chosen = self.choose(source, random)
-        
         return {"face": photometric(image, random), **self.labels(source, chosen, theta),
                 "points": apply(invert(theta), apply(square, source.points[chosen])), "present": True}
 

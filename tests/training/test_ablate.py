@@ -59,6 +59,21 @@ def test_an_hourglass_points_into_the_image():
     assert points.shape == (2, INNER, 2) and points.abs().max() < 1
 
 
+def test_an_hourglass_learns_the_same_of_a_mirrored_face():
+    torch.manual_seed(0)
+    network = Hourglass().eval()
+    face, uv = FACE[:1], torch.cat([network.uv, UV[0]])[None]
+    points = torch.rand(1, uv.shape[1], 2) - 0.5
+    batch = {"face": face, "uv": uv, "points": points, "present": torch.ones(1)}
+    # The mirrored sample's labels in the order that `data.mirrored` leaves them in, of the same picture.
+    left_first = torch.cdist(network.uv * torch.tensor([-1.0, 1]) + torch.tensor([1.0, 0]), network.uv).argmin(1)
+    assert (torch.sort(left_first)[0] == torch.arange(INNER)).all() and (left_first != torch.arange(INNER)).any()
+    order = torch.cat([left_first, torch.arange(INNER, uv.shape[1])])
+    mirrored = {**batch, "uv": uv[:, order], "points": points[:, order]}
+    with torch.no_grad():
+        assert network.loss(mirrored)["points"] == pytest.approx(float(network.loss(batch)["points"]), rel=1e-6)
+
+
 def test_crops():
     theta = torch.tensor([[[0.5, -0.2, 0.1], [0.2, 0.5, 0.3]]])
     assert torch.allclose(similarity(theta), theta)
