@@ -192,26 +192,26 @@ class LandmarkPredictor(nn.Module):
             self.predictor[-1].weight.mul_(0.1)
             self.predictor[-1].bias.copy_(torch.tensor([0.0, 0, 0, -3]))
         self.register_buffer("position_map", torch.from_numpy(position_map).permute(2, 0, 1)[None].contiguous())  # [1, 3, 512, 512]
-        modes = torch.from_numpy(shape_modes[: self.modes].astype(np.float32)).permute(0, 3, 1, 2)  # [M, 3, 96, 96]
-        self.register_buffer("shape_modes", modes.reshape(1, -1, *modes.shape[2:]).contiguous(), persistent=False)
+        modes = torch.from_numpy(shape_modes[: self.modes].astype(np.float32)).permute(0, 3, 1, 2)
+        self.register_buffer("shape_modes", modes.contiguous(), persistent=False)  # [M, 3, 96, 96]
 
     def deform(self, uv, style):  # [B, K, 2], [B, S] -> [B, K, 2]
         code = (style @ self.codes)[:, None].expand(-1, uv.shape[1], -1)
         return uv + self.DEFORM * torch.tanh(self.deformer(torch.cat([uv * 2 - 1, code], 2)))
 
-    def over(self, maps, uv):  # [1, C, H, W], [B, K, 2] -> [B, K, C]
+    def over(self, maps, uv):  # [B, C, H, W], [B, K, 2] -> [B, K, C]
         grid = (uv * 2 - 1) * uv.new_tensor([1.0, -1.0])
-        values = functional.grid_sample(maps, grid.reshape(1, -1, 1, 2), align_corners=False, padding_mode="border")
-        return values[0, :, :, 0].transpose(0, 1).view(*uv.shape[:2], -1)
+        return functional.grid_sample(maps, grid[:, :, None], align_corners=False, padding_mode="border")[..., 0].transpose(1, 2)
 
     def mean(self, uv):  # [B, K, 2] -> [B, K, 3]
-        return self.over(self.position_map, uv)
+        return self.over(self.position_map, uv.reshape(1, -1, 2)).view(*uv.shape[:2], 3)
 
     def modal(self, features, uv):  # [B, F], [B, K, 2] -> [B, K, 3]
         if not self.modes:
             return 0.0
-        modes = self.over(self.shape_modes, uv).view(*uv.shape[:2], self.modes, 3)
-        return (modes * features[:, None, -self.modes :, None]).sum(2)
+        # One field of offsets a face, then its queries: sampling the modes one by one takes ten times as long.
+        field = features[:, -self.modes :] @ self.shape_modes.flatten(1)
+        return self.over(field.view(-1, *self.shape_modes.shape[1:]), uv)
 
     def forward(self, features, query_uv, style):  # [B, F], [B, K, 2], [B, S]
         uv = self.deform(query_uv, style)
