@@ -16,7 +16,7 @@ public static partial class SpareMemory
                 // vips and ONNX Runtime allocate by glibc, which keeps what is freed until it is told.
                 _ = MallocTrim(0);
             }
-            catch (EntryPointNotFoundException)
+            catch (Exception e) when (e is EntryPointNotFoundException or DllNotFoundException)
             {
                 // Another C library, such as musl.
             }
