@@ -183,20 +183,20 @@ public sealed class FacePipeline : IDisposable
 
     public void Dispose() => _model.Dispose();
 
-    // Milliseconds of processor, as `tests/Benchmarks -- stages` measured them over one to four photos of 0.3 to 24
-    // megapixels and atlases of 512 to 8192 texels. What a photo's pixels cost is told by its bytes, known before any work.
+    // Milliseconds of processor, as `tests/Benchmarks -- stages` measured them over one to four photos of 0.3 to 8
+    // megapixels and atlases of 512 to 4096 texels. What reading a photo costs is told by its bytes, known before any work.
     private static (string Stage, double Weight)[] UsualTimes(IReadOnlyList<PhotoFile> photos, FaceOptions options)
     {
         double views = photos.Count, megabytes = photos.Sum(photo => photo.Bytes.Length / 1e6);
         double megatexels = (double)options.TextureSize * options.TextureSize / 1e6;
         return
         [
-            ("Reading photos", (5 * views) + (80 * megabytes)),
-            ("Finding faces", (15 * views) + (60 * megabytes)),
-            ("Fitting the face", 27 * views),
-            ("Unwrapping photos", (30 * views) + (100 * megabytes) + (70 * views * megatexels)),
-            ("Filling the texture", 48 * megatexels),
-            ("Writing the mesh", 8 + (23 * megatexels)),
+            ("Reading photos", (5 * views) + (13 * megabytes)),
+            ("Finding faces", 60 * views),
+            ("Fitting the face", 17 * views),
+            ("Unwrapping photos", (100 * views) + (40 * views * megatexels)),
+            ("Filling the texture", 20 + (35 * megatexels)),
+            ("Writing the mesh", 10 + (13 * megatexels)),
         ];
     }
 
