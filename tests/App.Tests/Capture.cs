@@ -24,7 +24,7 @@ internal sealed record Capture(IReadOnlyList<(string Name, byte[] Bytes)> Photos
             number % 2 == 0 ? """{"textureSize": 512}""" : """{"textureSize": 512, "layout": "facemesh468"}""");
     }
 
-    /// <summary>A job of a minute and more, however many cores there are.</summary>
+    /// <summary>A job of half a minute and more on two cores.</summary>
     public static Capture Long(int number) =>
         new([.. Enumerable.Range(0, 64).Select(view => (string.Create(CultureInfo.InvariantCulture, $"{number}-{view}.jpg"), Small[0]))], """{"textureSize": 4096}""");
 

@@ -12,8 +12,13 @@ namespace MeshFromFaces.Server.Api;
 /// <summary>Puts the server together: Kestrel on loopback, one worker, the endpoints.</summary>
 internal static class ServerHost
 {
+    private const int ThreadsForCallers = 16;
+
     public static WebApplication Build(ServerSettings settings)
     {
+        // A job's loops take all of the pool's first threads, one a processor; who calls is not to wait for the pool to grow.
+        ThreadPool.GetMinThreads(out int workers, out int ports);
+        ThreadPool.SetMinThreads(Math.Max(workers, Environment.ProcessorCount + ThreadsForCallers), ports);
         // The content root is ours, so that no appsettings.json of the folder we are started in gets a say.
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         // Nor has the environment: a Kestrel or URL setting there could open more than loopback.
