@@ -28,7 +28,7 @@ from .evaluate import portrait_errors, render_errors
 from .export import load_checkpoint
 from .facemesh import POINTS
 from .faces import BATCH, code_of, crops, find
-from .network import BASE_FOCAL_MM, InfiniteLandmarks, to_photo
+from .network import BASE_FOCAL_MM, OFFSET_M, InfiniteLandmarks, to_photo
 from .results import page
 from .train import CLIP, answer_loss, landmark_nll, parameters, rate_factor
 
@@ -80,7 +80,7 @@ class Variant(InfiniteLandmarks):
             offset, log_sigma = self.predictor(features, query_uv, style)
             mean = self.predictor.mean(uv)
             # P's first two numbers in I', on the mean face laid flat; without modes, which are of 3D.
-            moved = (offset - mean - self.predictor.modal(features, uv))[..., :2] * (FLAT_UNIT / 0.01)
+            moved = (offset - mean - self.predictor.modal(features, uv))[..., :2] * (FLAT_UNIT / OFFSET_M)
             points = (mean[..., :2] / FLAT_SPAN_M + moved) * mean.new_tensor([1.0, -1.0])
             return {"points": points, "log_sigma": log_sigma[..., 0], "presence": presence[:, 0]}
         if self.row.head == "fixed":

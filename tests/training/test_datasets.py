@@ -138,7 +138,6 @@ def test_tiles_are_searched_where_nothing_is_found(network, image):
     assert not kept[0] and len(tiles_of(image)) > 9
 
 
-@pytest.mark.skipif(not CHECKPOINT.exists(), reason="no checkpoint")
 def test_the_command(tmp_path):
     write(tmp_path / "set" / "a.png", read(PHOTO))
     write_pts(tmp_path / "set" / "a.pts", np.random.default_rng(0).uniform(100, 300, (68, 2)))
