@@ -12,7 +12,6 @@ COMMANDS = {
     "render": "synthetic heads with exact labels",
     "capture": "a synthetic subject from four sides, with its truth",
     "train": "the network, stage by stage, resumable",
-    "readout": "what reads the trunk of F, on maps made once",
     "evaluate": "the figures of the model card",
     "ablate": "what each part of the method is worth",
     "export": "the ONNX graphs and model.json",

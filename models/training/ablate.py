@@ -20,17 +20,17 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from . import blazeface, facemesh
+from .anchors import INNER
 from .augment import photometric
-from .canonical import read_layout
 from .crops import MARGIN, apply, invert
-from .data import INNER, Photos, Renders, Samples, Source, Stream, compose, jitter, to_pixels, to_square, warp
+from .data import Photos, Renders, Samples, Source, Stream, compose, jitter, to_pixels, to_square, warp
 from .evaluate import portrait_errors, render_errors
 from .export import load_checkpoint
 from .facemesh import POINTS
 from .faces import BATCH, code_of, crops, find
 from .network import BASE_FOCAL_MM, OFFSET_M, InfiniteLandmarks, to_photo
 from .results import page
-from .train import CLIP, answer_loss, landmark_nll, parameters, rate_factor
+from .train import CLIP, anchor_losses, answer_loss, landmark_nll, parameters, rate_factor
 
 FLAT_SPAN_M = 0.15  # what a flat head takes for the half of I' where it lays the mean face
 FLAT_UNIT = 0.15  # of I'
@@ -73,21 +73,20 @@ class Variant(InfiniteLandmarks):
         if not row.deformer:
             self.predictor.DEFORM = 0.0
 
-    def interpret(self, encoded, query_uv, style):
+    def interpret(self, encoding, query_uv, style):
         if self.row.head == "flat":
-            features, presence = encoded[0], encoded[-1]
             uv = self.predictor.deform(query_uv, style)
-            offset, log_sigma = self.predictor(features, query_uv, style)
+            offset, log_sigma = self.predictor(encoding.features, query_uv, style)
             mean = self.predictor.mean(uv)
             # P's first two numbers in I', on the mean face laid flat; without modes, which are of 3D.
-            moved = (offset - mean - self.predictor.modal(features, uv))[..., :2] * (FLAT_UNIT / OFFSET_M)
+            moved = (offset - mean - self.predictor.modal(encoding.features, uv))[..., :2] * (FLAT_UNIT / OFFSET_M)
             points = (mean[..., :2] / FLAT_SPAN_M + moved) * mean.new_tensor([1.0, -1.0])
-            return {"points": points, "log_sigma": log_sigma[..., 0], "presence": presence[:, 0]}
+            return {"points": points, "log_sigma": log_sigma[..., 0], "attention": encoding.attention, "anchors": encoding.anchors}
         if self.row.head == "fixed":
-            features, six, translation, focal_mm, presence = encoded
-            nearer = torch.cat([torch.ones_like(focal_mm).expand(-1, 2), BASE_FOCAL_MM / focal_mm], 1)
-            encoded = features, six, translation * nearer, torch.full_like(focal_mm, BASE_FOCAL_MM), presence
-        return super().interpret(encoded, query_uv, style)
+            nearer = torch.cat([torch.ones_like(encoding.focal_mm).expand(-1, 2), BASE_FOCAL_MM / encoding.focal_mm], 1)
+            fixed = torch.full_like(encoding.focal_mm, BASE_FOCAL_MM)
+            encoding = encoding._replace(translation=encoding.translation * nearer, focal_mm=fixed)
+        return super().interpret(encoding, query_uv, style)
 
     def loss(self, batch: dict) -> dict:
         answer = self.read(batch["face"], batch["uv"], batch["style"])
@@ -95,7 +94,7 @@ class Variant(InfiniteLandmarks):
             return answer_loss(answer, batch)
         present = batch["present"].bool()
         error = (answer["points"] - batch["points"])[present]
-        return {"nll": landmark_nll(error, answer["log_sigma"][present]).mean(), "points": 40.0 * error.abs().mean()}
+        return {"nll": landmark_nll(error, answer["log_sigma"][present]).mean(), "points": 40.0 * error.abs().mean(), **anchor_losses(answer, batch["anchors"], present)}
 
 
 class Hourglass(nn.Module):
@@ -108,7 +107,6 @@ class Hourglass(nn.Module):
         self.down = nn.ModuleList([unit(width, width, 2) for _ in range(depth)])
         self.up = nn.ModuleList([unit(width, width) for _ in range(depth + 1)])
         self.heat = nn.Conv2d(width, INNER, 1)
-        self.register_buffer("uv", torch.from_numpy(read_layout("ibug68")[17:]))
 
     def forward(self, face):  # [B, 3, 192, 192] -> [B, 51, 2] in I'
         maps = [self.stem(face)]
@@ -124,10 +122,7 @@ class Hourglass(nn.Module):
 
     def loss(self, batch: dict) -> dict:
         present = batch["present"].bool()
-        # A mirrored sample has its left points first: each heatmap's label is the one with its point's uv.
-        order = torch.cdist(self.uv.expand(len(present), -1, -1), batch["uv"][:, :INNER]).argmin(2)
-        points = batch["points"].gather(1, order[..., None].expand(-1, -1, 2))
-        return {"points": (self(batch["face"]) - points)[present].abs().mean()}
+        return {"points": (self(batch["face"]) - batch["points"][:, :INNER])[present].abs().mean()}
 
 
 def upright(points: np.ndarray) -> np.ndarray:
@@ -146,9 +141,7 @@ class DetectorSamples(Samples):
         moved = jitter(theta, random, 0.5)
         theta = np.c_[np.eye(2) * np.sqrt(np.linalg.det(moved[:, :2])), moved[:, 2]]
         image = warp(source.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
-        chosen = self.choose(source, random)
-        return {"face": photometric(image, random), **self.labels(source, chosen, theta),
-                "points": apply(invert(theta), apply(square, source.points[chosen])), "present": True}
+        return {"face": photometric(image, random), **self.labels(source, random, theta, compose(invert(theta), square)), "present": True}
 
 
 def detected(detector, images: list[np.ndarray]) -> torch.Tensor:

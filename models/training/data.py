@@ -14,14 +14,14 @@ import torch
 from scipy.spatial import Delaunay
 from torch.utils.data import IterableDataset
 
+from .anchors import INNER, chosen, known_uv, mirror_order
 from .augment import backdrop, photometric
 from .canonical import read_layout
 from .crops import MARGIN, apply, face_theta, invert
 from .facemesh import POINTS
 from .network import POSITION_MAP, SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES
 
-QUERIES = 128  # of a sample; the 51 inner iBUG points are always among them
-INNER = 51
+QUERIES = 80  # of a sample; the 51 inner iBUG points are always among them
 EYES, MOUTH = [33, 133, 362, 263], [61, 291, 0, 17]  # FaceMesh points that give a face its upright
 PICTURE_SIZE = 320
 TURNED, TURNED_SHARE = np.cos(np.radians(50)), 0.3  # of the renders drawn: heads turned that far are hard, and rare
@@ -66,7 +66,7 @@ class Photos:
         corners, weights = inner_weights()
         points = np.concatenate([points, np.einsum("nkcx,kc->nkx", points[:, corners], weights)], 1).astype(np.float32)
         self.points, self.positions = points[..., :2], points[..., 2:]
-        self.uv = np.concatenate([read_layout("facemesh468"), read_layout("ibug68")[17:]])
+        self.uv = known_uv()
         self.images = [cv2.imread(str(folder / f"{name:06d}.jpg"), cv2.IMREAD_COLOR)[..., ::-1] for name in self.names]
 
     def __len__(self):
@@ -221,13 +221,22 @@ def pose_in_crop(source: Source, theta: np.ndarray) -> tuple[np.ndarray, float]:
     return turn @ source.rotation, float(-(turn @ source.translation)[2])
 
 
+@functools.cache
+def anchored() -> tuple[np.ndarray, np.ndarray]:
+    """The anchors, and what each of a source's first points becomes in a mirror."""
+    return chosen(), mirror_order(known_uv())
+
+
 def mirrored(source: Source) -> Source:
+    """The source in a mirror; its first points, whose uv are symmetric, stay in their order."""
     flip = np.diag([-1.0, 1, 1]).astype(np.float32)
-    points = source.points * [-1, 1] + [source.image.shape[1], 0]
-    head = source.image[:, ::-1], points, source.uv * [-1, 1] + [1, 0], source.style, source.position @ flip
+    swapped = anchored()[1]
+    order = np.concatenate([swapped, np.arange(len(swapped), len(source.uv))])
+    points = source.points[order] * [-1, 1] + [source.image.shape[1], 0]
+    head = source.image[:, ::-1], points, source.uv[order] * [-1, 1] + [1, 0], source.style, source.position[order] @ flip
     if source.rotation is None:
         return Source(*head)
-    return Source(*head, flip @ source.rotation @ flip, flip @ source.translation, source.focal_mm, source.visible)
+    return Source(*head, flip @ source.rotation @ flip, flip @ source.translation, source.focal_mm, source.visible[order])
 
 
 class Samples:
@@ -261,15 +270,15 @@ class Samples:
         else:
             theta = jitter(theta, random, random.uniform(0.15, 0.75))  # as far off as S is with its second look
             image = warp(source.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
-        chosen = self.choose(source, random)
-        points = apply(invert(theta), apply(square, source.points[chosen]))
-        return {"face": photometric(image, random), **self.labels(source, chosen, theta), "points": points, "present": not negative}
+        return {"face": photometric(image, random), **self.labels(source, random, theta, compose(invert(theta), square)), "present": not negative}
 
-    def labels(self, source: Source, chosen: np.ndarray, theta: np.ndarray) -> dict:
+    def labels(self, source: Source, random: np.random.Generator, theta: np.ndarray, place: np.ndarray) -> dict:
+        """Of a few queries of the source, whose pixels `place` [2, 3] brings to the labels' space, and its pose in crop theta."""
         solid = source.rotation is not None
         rotation, distance = pose_in_crop(source, theta) if solid else (np.eye(3), 1.0)
-        return {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": solid,
-                "position": source.position[chosen], "rotation": rotation, "distance": distance}
+        chosen = self.choose(source, random)
+        return {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": solid, "position": source.position[chosen],
+                "rotation": rotation, "distance": distance, "points": apply(place, source.points[chosen]), "anchors": apply(place, source.points[anchored()[0]])}
 
     def faceless(self, random: np.random.Generator, source: Source, theta: np.ndarray) -> np.ndarray:
         """[face_size, face_size, 3] without a whole face: a negative render, what is beside the face, a part of it, its shuffled tiles, clouds."""
@@ -302,18 +311,15 @@ class Samples:
         square = to_square(source.image)
         theta = label_theta(apply(square, source.points))
         if random.random() < negative_share:
-            image, chosen = self.faceless(random, source, theta), self.choose(source, random)
-            return {"face": photometric(cv2.resize(image, (size, size)), random), **self.labels(source, chosen, theta),
-                    "points": apply(square, source.points[chosen]), "theta": theta, "present": False}
+            image = cv2.resize(self.faceless(random, source, theta), (size, size))
+            return {"face": photometric(image, random), **self.labels(source, random, theta, square), "theta": theta, "present": False}
         place = placement(theta, source, random)
         letterboxed = place[0, 0] == 1 and random.random() < 0.7
         onto = np.zeros((size, size, 3), np.uint8) if letterboxed else backdrop(size, random)
         image = warp(source.image, compose(to_pixels(size), compose(place, square)), size, onto)
-        points = apply(compose(place, square), source.points)
-        theta = label_theta(points)
-        chosen = self.choose(source, random)
-        labels = self.labels(source, chosen, compose(invert(place), theta))
-        return {"face": photometric(image, random), **labels, "points": points[chosen], "theta": theta, "present": True}
+        theta = label_theta(apply(compose(place, square), source.points))
+        labels = self.labels(source, random, compose(invert(place), theta), compose(place, square))
+        return {"face": photometric(image, random), **labels, "theta": theta, "present": True}
 
 
 def jitter(theta: np.ndarray, random: np.random.Generator, amount: float = 1.0) -> np.ndarray:

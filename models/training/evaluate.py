@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from . import datasets, multiview, temporal, visibility
+from .anchors import INNER
 from .canonical import read_layout
 from .crops import apply
-from .data import INNER, Photos, Renders, column, mean_points, on_face, to_square
+from .data import Photos, Renders, column, mean_points, on_face, to_square
 from .export import load_checkpoint
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
 from .faces import answers, found_in, positions_at, search

@@ -63,6 +63,14 @@ class PReLU(nn.PReLU):
         return _FixedSlope.apply(x, self.weight) if torch.is_grad_enabled() and x.requires_grad else F.prelu(x, self.weight)
 
 
+class ReLU(nn.Module):
+    """PyTorch's own takes a quarter of a step where the gradient's memory layout is not its input's."""
+
+    def forward(self, x):                                       # [B, C, H, W]
+        learning = torch.is_grad_enabled() and x.requires_grad and not torch.onnx.is_in_onnx_export()
+        return _FixedSlope.apply(x, x.new_zeros(1)) if learning else F.relu(x)
+
+
 class Conv2dSame(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding, which for stride 2 puts the odd pixel after, not before."""
 

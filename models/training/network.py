@@ -8,6 +8,7 @@ Two sizes of one architecture: `paper`, as published, and `compact`, which ships
 """
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
-from .facemesh import STAGES, TRUNK_CHANNELS, TRUNK_SIZE, PReLU, ResidualBlock, Trunk
+from . import anchors
+from .facemesh import STAGES, TRUNK_CHANNELS, TRUNK_SIZE, PReLU, ReLU, ResidualBlock, Trunk
 
 STYLES = ("render", "photo")
 SMALL_SIZE = 256  # S sees the whole photo at this size
@@ -23,8 +25,10 @@ SECOND_LOOK_ZOOM = 1.15
 SENSOR_MM = 36.0
 BASE_FOCAL_MM = 60.0
 BASE_DEPTH_M = 0.5  # at 60 mm a crop of +-1 then spans +-0.15 m
+UP = torch.tensor([1.0, -1.0])  # v is down, y is up
 OFFSET_M = 0.01  # the unit of P's offsets
 SHAPE_MODES = 80  # of the compact preset
+HIDDEN = 512  # units of a layer between its maps and its features
 CANONICAL = Path(__file__).parents[1] / "canonical"
 POSITION_MAP = CANONICAL / "position_map.npy"
 SHAPE_MODES_FILE = CANONICAL / "shape_modes.npy"
@@ -96,31 +100,75 @@ class CompactTransformer(nn.Module):
         return self.attend(image)[0]
 
 
-class CompactEncoder(nn.Module):
-    """F's trunk: FaceMesh's, then a dense layer that keeps where each of its 6x6 cells lies."""
+class WideBlock(nn.Module):
+    """x + what a 5x5 depthwise and two pointwise convolutions, four times as wide between them, make of it."""
 
-    def __init__(self, features: int):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.change = nn.Sequential(
+            nn.Conv2d(channels, channels, 5, padding=2, groups=channels), nn.Conv2d(channels, 4 * channels, 1), ReLU(),
+            zeroed(nn.Conv2d(4 * channels, channels, 1)))
+
+    def forward(self, x):  # [V, C, H, W] -> the same
+        return x + self.change(x)
+
+
+class CompactEncoder(nn.Module):
+    """F's trunk: FaceMesh's, and from its last three maps the places of anchors, points of the face that it looks for.
+
+    Each anchor is the expectation of a map of attention (Sun et al. 2018, "Integral Human Pose Regression"): a point is
+    where it is seen, to a part of a pixel, wherever in the crop the face lies. What the whole 6x6 map says is added.
+    """
+
+    CELLS = 24  # a side of the attention maps
+    UNIT = 0.1  # of the anchors' deviation from the mean face, for the layer that reads them
+
+    def __init__(self, features: int, anchors: int):
         super().__init__()
         self.curved = features - SHAPE_MODES  # the shape modes' weights may be negative
         self.trunk = Trunk()
-        self.blocks = nn.Sequential(*[ResidualBlock(TRUNK_CHANNELS, TRUNK_CHANNELS, 1, PReLU(TRUNK_CHANNELS)) for _ in range(2)])
-        self.reduce = nn.Sequential(nn.Conv2d(TRUNK_CHANNELS, 64, 1), PReLU(64))
-        self.dense = nn.Linear(64 * TRUNK_SIZE**2, features)
-        self.bend = zeroed(nn.Linear(self.curved, SHAPE_MODES))
+        self.ends = np.cumsum([2 + STAGES[0][1], *(blocks for _, blocks in STAGES[1:])]).tolist()[2:]  # of the last three stages
+        fine, coarse = STAGES[2][0], TRUNK_CHANNELS
+        self.blocks = nn.Sequential(*[ResidualBlock(coarse, coarse, 1, PReLU(coarse)) for _ in range(2)])
+        self.middle = nn.Sequential(*[WideBlock(coarse) for _ in range(3)])  # on 12 x 12
+        self.narrow = nn.Conv2d(coarse, fine, 1)
+        self.fine = nn.Sequential(*[WideBlock(fine) for _ in range(2)])  # on 24 x 24
+        self.heat = nn.Conv2d(fine, anchors, 1)
+        axis = (torch.arange(self.CELLS) + 0.5) / (self.CELLS / 2) - 1
+        centres = torch.cartesian_prod(axis, axis).flip(1)
+        self.register_buffer("moments", torch.cat([centres, centres.square().sum(1, keepdim=True)], 1), persistent=False)  # [576, 3]: x, y, x2 + y2
+        self.reduce = nn.Sequential(nn.Conv2d(coarse, 64, 1), PReLU(64))
+        self.dense = nn.Linear(64 * TRUNK_SIZE**2, HIDDEN)
+        self.places = nn.Linear(3 * anchors + 3, HIDDEN)
+        self.hidden = nn.Sequential(nn.GELU(), nn.Linear(HIDDEN, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, HIDDEN), nn.GELU())
+        self.output = nn.Linear(HIDDEN, features)
         with torch.no_grad():
-            self.dense.weight[self.curved :] = 0  # the mean face, until trained
-            self.dense.bias[self.curved :] = 0
+            self.output.weight[self.curved :] = 0  # the mean face, until trained
+            self.output.bias[self.curved :] = 0
 
-    def maps(self, face):  # [V, 3, 192, 192] -> [V, 64 * 6 * 6]
-        return self.reduce(self.blocks(self.trunk(face))).flatten(1)
+    def anchors(self, face):
+        """Of faces [V, 3, 192, 192]: attention [V, A, 576] to each anchor, their places [V, A, 2] in I', how sure they
+        are [V, A] in (0, 1], and the 6x6 map."""
+        maps = []
+        for number, layer in enumerate(self.trunk, 1):
+            face = layer(face)
+            if number in self.ends:
+                maps.append(face)
+        fine, middle, coarse = maps
+        coarse = self.blocks(coarse)
+        middle = self.middle(middle + functional.interpolate(coarse, scale_factor=2.0))
+        fine = self.fine(fine + functional.interpolate(self.narrow(middle), scale_factor=2.0))
+        attention = self.heat(fine).flatten(2).softmax(2)
+        moments = attention @ self.moments
+        variance = moments[:, :, 2] - moments[:, :, :2].square().sum(2)
+        return attention, moments[:, :, :2], 1 / (1 + variance * (self.CELLS / 2) ** 2), coarse
 
-    def features(self, maps):  # [V, 2304] -> [V, 464]
-        linear = self.dense(maps)
-        curved = functional.gelu(linear[:, : self.curved])
-        return torch.cat([curved, linear[:, self.curved :] + self.bend(curved)], 1)
-
-    def forward(self, face):  # [V, 3, 192, 192] -> [V, 464]
-        return self.features(self.maps(face))
+    def features(self, coarse, normal, certainty, frame):
+        """[V, 464] from the 6x6 map, the anchors less the mean face's [V, A, 2], how sure they are [V, A] and what was taken away [V, 3]."""
+        read = torch.cat([normal.flatten(1) / self.UNIT, certainty, frame], 1)
+        hidden = self.dense(self.reduce(coarse).flatten(1)) + self.places(read)
+        output = self.output(self.hidden(hidden))
+        return torch.cat([functional.gelu(output[:, : self.curved]), output[:, self.curved :]], 1)
 
 
 class PaperTransformer(nn.Module):
@@ -144,6 +192,18 @@ class PaperEncoder(nn.Module):
         return self.trunk(face)
 
 
+class Encoding(NamedTuple):
+    """What F makes of V face images; the last two are the compact one's alone."""
+
+    features: torch.Tensor  # [V, F]
+    rotation6d: torch.Tensor  # [V, 6]
+    translation: torch.Tensor  # [V, 3] m
+    focal_mm: torch.Tensor  # [V, 1]
+    presence: torch.Tensor  # [V, 1] logit
+    attention: torch.Tensor | None = None  # [V, A, 576]
+    anchors: torch.Tensor | None = None  # [V, A, 2] in I'
+
+
 class FaceEncoder(nn.Module):
     """F: a face image to features, pose, focal length and the logit that there is a face."""
 
@@ -155,15 +215,68 @@ class FaceEncoder(nn.Module):
         self.register_buffer("upright", torch.tensor([1.0, 0, 0, 0, 1, 0]))
 
     def forward(self, face):
-        return self.answer(self.trunk(face))
+        return self.encode(face)[:5]
 
-    def answer(self, features):
+    def numbers(self, features):
+        """Rotation [V, 6], place [V, 2], log depth [V, 1], focal length [V, 1] mm, presence [V, 1] of features [V, F]."""
         rotation, place, depth, focal, presence = self.pose(features).split([6, 2, 1, 1, 1], 1)
         focal_mm = BASE_FOCAL_MM * focal.clamp(-2, 3).exp()  # 60 mm + f_d, always positive
+        return rotation + self.upright, 0.1 * place, depth.clamp(-2, 2), focal_mm, presence
+
+    def encode(self, face) -> Encoding:
+        features = self.trunk(face)
+        rotation, place, depth, focal_mm, presence = self.numbers(features)
         # Distance and focal length move together: the face keeps its size while its perspective is found.
-        distance = BASE_DEPTH_M * focal_mm / BASE_FOCAL_MM * depth.clamp(-2, 2).exp()
-        translation = torch.cat([0.1 * place, -distance], 1)
-        return features, rotation + self.upright, translation, focal_mm, presence
+        distance = BASE_DEPTH_M * focal_mm / BASE_FOCAL_MM * depth.exp()
+        return Encoding(features, rotation, torch.cat([place, -distance], 1), focal_mm, presence)
+
+
+class AnchoredEncoder(FaceEncoder):
+    """F with anchors: what turns and bends the head is read from them, where it is, how large and how rolled is solved.
+
+    The similarity that best brings the mean face onto the anchors takes roll, place and size away before they are read,
+    and the one that best brings the found head onto them puts these back. It is found in closed form, so that a face that
+    moves in its crop moves as much in the answer.
+    """
+
+    def __init__(self, trunk: CompactEncoder, features: int, mean: torch.Tensor, modes: torch.Tensor):
+        super().__init__(trunk, features)
+        self.register_buffer("mean", mean, persistent=False)  # [A, 3] m: the anchors on the mean face
+        self.register_buffer("modes", modes, persistent=False)  # [M, A * 3] m: and on the shape modes
+        self.register_buffer("front", project(mean[None], torch.eye(3)[None], mean.new_tensor([[0, 0, -BASE_DEPTH_M]]), mean.new_tensor([[BASE_FOCAL_MM]])), persistent=False)
+
+    def encode(self, face) -> Encoding:
+        attention, anchors, certainty, coarse = self.trunk.anchors(face)
+        weight = (certainty / certainty.sum(1, keepdim=True))[:, :, None]
+        turn, shift = similarity(self.front, anchors, weight)
+        size = turn.square().sum(1, keepdim=True).clamp(min=0.01)  # squared
+        normal = rotate(anchors - shift, turn * UP.to(turn) / size) - self.front
+        features = self.trunk.features(coarse, normal, certainty, torch.cat([shift[:, 0], 0.5 * size.log()], 1))
+
+        rotation, place, depth, focal_mm, presence = self.numbers(features)
+        head = self.mean + (features[:, -len(self.modes) :] @ self.modes).view(-1, *self.mean.shape)
+        rotation, translation = self.placed(head, rotation_matrix(rotation), place, depth, focal_mm, anchors, weight)
+        return Encoding(features, rotation[:, :, :2].transpose(1, 2).flatten(1), translation, focal_mm, presence, attention, anchors)
+
+    def placed(self, head, rotation, place, depth, focal_mm, anchors, weight):
+        """Rotation [V, 3, 3] and translation [V, 3] that bring head [V, A, 3] m onto anchors [V, A, 2] by turns about the
+        optical axis and moves alone; `place` [V, 2] and `depth` [V, 1] are then added."""
+        centre = (weight * head).sum(1, keepdim=True)
+        gain = (2 / SENSOR_MM) * focal_mm
+        image = torch.zeros_like(place)  # where the centre is seen
+        distance = BASE_DEPTH_M * focal_mm / BASE_FOCAL_MM
+        for _ in range(2):  # perspective leaves a little for the second
+            at = torch.cat([image * UP.to(place) * distance / gain, -distance], 1)
+            turn, shift = similarity(project(head - centre, rotation, at, focal_mm), anchors, weight)
+            image = rotate(image[:, None], turn)[:, 0] + shift[:, 0]
+            size = turn.square().sum(1, keepdim=True).clamp(min=0.01).sqrt()
+            distance = distance / size
+            cosine, sine = (turn / size)[:, :1, None], (turn / size)[:, 1:, None]
+            x, y, z = rotation.split(1, 1)  # the rows: y is up, v down
+            rotation = torch.cat([cosine * x + sine * y, cosine * y - sine * x, z], 1)
+        distance = distance * depth.exp()
+        at = torch.cat([(image + place) * UP.to(place) * distance / gain, -distance], 1)
+        return rotation, at - (rotation @ centre.transpose(1, 2))[:, :, 0]
 
 
 class LandmarkPredictor(nn.Module):
@@ -213,6 +326,10 @@ class LandmarkPredictor(nn.Module):
         field = features[:, -self.modes :] @ self.shape_modes.flatten(1)
         return self.over(field.view(-1, *self.shape_modes.shape[1:]), uv)
 
+    def at(self, uv):
+        """The mean face [K, 3] and the modes [M, K * 3] at uv [K, 2]."""
+        return self.mean(uv[None])[0], self.over(self.shape_modes, uv.expand(self.modes, -1, -1)).flatten(1)
+
     def forward(self, features, query_uv, style):  # [B, F], [B, K, 2], [B, S]
         uv = self.deform(query_uv, style)
         mean = self.mean(uv)
@@ -234,7 +351,23 @@ def project(position, rotation, translation, focal_mm):
     camera = position @ rotation.transpose(1, 2) + translation[:, None]
     depth = (-camera[..., 2:]).clamp(min=0.05)
     scale = (2 / SENSOR_MM) * focal_mm[:, None]
-    return scale * camera[..., :2] / depth * camera.new_tensor([1.0, -1.0])
+    return scale * camera[..., :2] / depth * UP.to(camera)
+
+
+def rotate(points, turn):
+    """Points [B, K, 2] turned and scaled as complex numbers by turn [B, 2]."""
+    real, imaginary = turn[:, None, :1], turn[:, None, 1:]
+    return points * real + torch.cat([-points[..., 1:], points[..., :1]], 2) * imaginary
+
+
+def similarity(points, target, weight):
+    """Turn [B, 2] and shift [B, 1, 2] of the similarity that best brings points [B, K, 2] onto target, by weights [B, K, 1] of sum 1."""
+    centre, goal = (weight * points).sum(1, keepdim=True), (weight * target).sum(1, keepdim=True)
+    p, q = points - centre, target - goal
+    cosine = (weight * p * q).sum((1, 2))
+    sine = (weight[..., 0] * (p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0])).sum(1)
+    turn = torch.stack([cosine, sine], 1) / (weight * p.square()).sum((1, 2)).clamp(min=1e-6)[:, None]
+    return turn, goal - rotate(centre, turn)
 
 
 def to_photo(theta, points):
@@ -266,22 +399,25 @@ class InfiniteLandmarks(nn.Module):
         self.preset = PRESETS[preset]
         compact = preset == "compact"
         self.transformer = CompactTransformer() if compact else PaperTransformer()
-        trunk = CompactEncoder(self.preset.features) if compact else PaperEncoder(self.preset.features)
-        self.encoder = FaceEncoder(trunk, self.preset.features)
         self.predictor = LandmarkPredictor(self.preset, np.load(POSITION_MAP), np.load(SHAPE_MODES_FILE))
+        if compact:
+            uv = torch.from_numpy(anchors.known_uv()[anchors.chosen()])
+            self.encoder = AnchoredEncoder(CompactEncoder(self.preset.features, len(uv)), self.preset.features, *self.predictor.at(uv))
+        else:
+            self.encoder = FaceEncoder(PaperEncoder(self.preset.features), self.preset.features)
 
     def read(self, face, query_uv, style):
         """What a face image says: dict of position [B, K, 3], log_sigma [B, K], points [B, K, 2] in I', pose, presence."""
-        return self.interpret(self.encoder(face), query_uv, style)
+        return self.interpret(self.encoder.encode(face), query_uv, style)
 
-    def interpret(self, encoded, query_uv, style):
+    def interpret(self, encoding: Encoding, query_uv, style):
         """`read`'s answer, from what the encoder gave."""
-        features, six, translation, focal_mm, presence = encoded
-        position, log_sigma = self.predictor(features, query_uv, style)
-        rotation = rotation_matrix(six)
-        points = project(position, rotation, translation, focal_mm)
+        position, log_sigma = self.predictor(encoding.features, query_uv, style)
+        rotation = rotation_matrix(encoding.rotation6d)
+        points = project(position, rotation, encoding.translation, encoding.focal_mm)
+        anchored = {} if encoding.anchors is None else {"attention": encoding.attention, "anchors": encoding.anchors}
         return {"position": position, "log_sigma": log_sigma[..., 0], "points": points, "rotation": rotation,
-                "translation": translation, "focal_mm": focal_mm, "presence": presence[:, 0]}
+                "translation": encoding.translation, "focal_mm": encoding.focal_mm, "presence": encoding.presence[:, 0], **anchored}
 
     def forward(self, photo, query_uv, style):
         """The paper's forward pass: photo [B, 3, H, H] to the dict of `read`, theta and `photo_points` [B, K, 2]."""

@@ -118,6 +118,17 @@ def points_of(answer: dict) -> torch.Tensor:
     return project(answer["position"].detach(), answer["rotation"], answer["translation"], answer["focal_mm"])
 
 
+def anchor_losses(answer: dict, target: torch.Tensor, present: torch.Tensor) -> dict:
+    """What teaches the anchors, if there are any: their distance from target [B, A, 2] in I', and where each is looked for."""
+    if "anchors" not in answer:
+        return {}
+    attention, target = answer["attention"][present], target[present]
+    cells = math.isqrt(attention.shape[2])
+    place = spread(target.flatten(0, 1), cells).view_as(attention)
+    attended = -(place * (attention + 1e-6).log()).sum(2)
+    return {"anchors": 20.0 * (answer["anchors"][present] - target).abs().mean(), "attended": attended.mean()}
+
+
 def landmarks_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     return answer_loss(network.read(batch["face"], batch["uv"], batch["style"]), batch)
 
@@ -126,9 +137,10 @@ def answer_loss(answer: dict, batch: dict) -> dict:
     """The landmarks stage's losses of an answer to face images."""
     present = batch["present"].bool()
     nll = landmark_nll(points_of(answer) - batch["points"], answer["log_sigma"])[present].mean()
+    sought = anchor_losses(answer, batch["anchors"], present)
     kept = {key: value[present] for key, value in answer.items()}
     presence = functional.binary_cross_entropy_with_logits(answer["presence"], batch["present"])
-    return {"nll": nll, "presence": 0.3 * presence, **head_losses(kept, {key: value[present] for key, value in batch.items()}, batch["points"][present])}
+    return {"nll": nll, "presence": 0.3 * presence, **sought, **head_losses(kept, {key: value[present] for key, value in batch.items()}, batch["points"][present])}
 
 
 def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
@@ -144,10 +156,11 @@ def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     lost = (corner_loss(answer["theta"], batch["theta"]) * (present & ~held)).mean()
     nll = landmark_nll(error[held], answer["log_sigma"][held]).mean()
     kept = {key: value[held] for key, value in answer.items()}
-    target = torch.linalg.solve(answer["theta"][:, :, :2], (batch["points"] - answer["theta"][:, None, :, 2]).transpose(1, 2)).transpose(1, 2)
-    heads = head_losses(kept, {key: value[held] for key, value in batch.items()}, target.detach()[held])
+    inside = lambda points: torch.linalg.solve(answer["theta"][:, :, :2], (points - answer["theta"][:, None, :, 2]).transpose(1, 2)).transpose(1, 2).detach()
+    target = inside(batch["points"])
+    heads = head_losses(kept, {key: value[held] for key, value in batch.items()}, target[held])
     presence = functional.binary_cross_entropy_with_logits(answer["presence"], held.float())
-    return {"nll": nll, "lost": lost, "presence": 0.1 * presence, **heads}
+    return {"nll": nll, "lost": lost, "presence": 0.1 * presence, **anchor_losses(answer, inside(batch["anchors"]), held), **heads}
 
 
 LOSSES = {"transformer": transformer_loss, "landmarks": landmarks_loss, "joint": joint_loss}
@@ -162,7 +175,7 @@ def parameters(network: InfiniteLandmarks, stage: str, rate: float) -> list[dict
     trunks = {"transformer": [transformer.trunk], "landmarks": [encoder.trunk.trunk], "joint": [encoder.trunk.trunk, transformer]}[stage]
     wholes = {"transformer": [transformer], "landmarks": [encoder, network.predictor], "joint": [network]}[stage]
     # A step of Adam moves each weight alike, so a sum over 2,304 inputs moves far: at the others' rate it never settles.
-    wide = list(encoder.trunk.dense.parameters()) if stage != "transformer" and hasattr(encoder.trunk, "dense") else []
+    wide = [*encoder.trunk.dense.parameters(), *encoder.trunk.places.parameters(), *encoder.trunk.hidden.parameters()] if stage != "transformer" and hasattr(encoder.trunk, "dense") else []
     known = {id(p) for p in wide}
     slow = [p for module in trunks for p in module.parameters() if p.requires_grad and id(p) not in known]
     known |= {id(p) for p in slow}

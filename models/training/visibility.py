@@ -8,8 +8,9 @@ there are two truths: of the dressed heads, and of the same heads bare (`render 
 import numpy as np
 from scipy.spatial import Delaunay
 
+from .anchors import INNER
 from .crops import apply, invert
-from .data import INNER, to_square
+from .data import to_square
 from .faces import positions_at
 from .facemesh import POINTS
 from .network import SENSOR_MM

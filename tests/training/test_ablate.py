@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from training.ablate import FACE_SIZE, ROWS, Hourglass, Row, Variant, similarity, upright  # noqa: E402
-from training.data import INNER  # noqa: E402
+from training.anchors import INNER  # noqa: E402
 
 FACE = torch.rand(2, 3, FACE_SIZE, FACE_SIZE, generator=torch.Generator().manual_seed(0))
 UV = torch.rand(2, 60, 2, generator=torch.Generator().manual_seed(1)) * 0.5 + 0.25
@@ -24,7 +24,7 @@ def answer(row):
 
 
 def test_each_row_trains():
-    batch = {"face": FACE, "uv": UV, "style": STYLES, "points": torch.zeros(2, 60, 2), "present": torch.ones(2), "solid": torch.tensor([1.0, 0.0]),
+    batch = {"face": FACE, "uv": UV, "style": STYLES, "points": torch.zeros(2, 60, 2), "anchors": torch.zeros(2, 128, 2), "present": torch.ones(2), "solid": torch.tensor([1.0, 0.0]),
              "position": torch.zeros(2, 60, 3), "rotation": torch.eye(3).expand(2, 3, 3), "distance": torch.ones(2)}
     for head in {row.head for row in ROWS}:
         network = Hourglass() if head == "hourglass" else Variant(Row(head, head=head))
@@ -33,7 +33,7 @@ def test_each_row_trains():
 
 
 def test_a_flat_head_answers_in_the_image_and_a_fixed_one_at_60_mm():
-    assert set(answer(Row("flat"))) == {"points", "log_sigma", "presence"}
+    assert set(answer(Row("flat"))) == {"points", "log_sigma", "attention", "anchors"}
     fixed, solid = (answer(Row(head, head=head)) for head in ("fixed", "solid"))
     assert torch.equal(fixed["focal_mm"], torch.full((2, 1), 60.0)) and (solid["focal_mm"] - 60).abs().min() > 0.01
     # Both keep the face's size: distance goes with the lens.
@@ -57,21 +57,6 @@ def sames(row):
 def test_an_hourglass_points_into_the_image():
     points = Hourglass()(FACE)
     assert points.shape == (2, INNER, 2) and points.abs().max() < 1
-
-
-def test_an_hourglass_learns_the_same_of_a_mirrored_face():
-    torch.manual_seed(0)
-    network = Hourglass().eval()
-    face, uv = FACE[:1], torch.cat([network.uv, UV[0]])[None]
-    points = torch.rand(1, uv.shape[1], 2) - 0.5
-    batch = {"face": face, "uv": uv, "points": points, "present": torch.ones(1)}
-    # The mirrored sample's labels in the order that `data.mirrored` leaves them in, of the same picture.
-    left_first = torch.cdist(network.uv * torch.tensor([-1.0, 1]) + torch.tensor([1.0, 0]), network.uv).argmin(1)
-    assert (torch.sort(left_first)[0] == torch.arange(INNER)).all() and (left_first != torch.arange(INNER)).any()
-    order = torch.cat([left_first, torch.arange(INNER, uv.shape[1])])
-    mirrored = {**batch, "uv": uv[:, order], "points": points[:, order]}
-    with torch.no_grad():
-        assert network.loss(mirrored)["points"] == pytest.approx(float(network.loss(batch)["points"]), rel=1e-6)
 
 
 def test_crops():

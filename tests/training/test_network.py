@@ -3,12 +3,14 @@ import numpy as np
 import pytest
 import torch
 
-from training.data import Source, compose, pose_in_crop, similarities
+from training.anchors import chosen as anchors_chosen
+from training.anchors import known_uv, mirror_order
+from training.data import Source, compose, mirrored, pose_in_crop, similarities
 from training.crops import apply, invert
 from training.export import export
 from training.modes import principal_modes
-from training.network import InfiniteLandmarks, crop, project, rotation_matrix, to_photo
-from training.train import align, corner_loss, head_losses, landmark_nll, spread, transformer_loss
+from training.network import InfiniteLandmarks, crop, project, rotate, rotation_matrix, to_photo
+from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +24,96 @@ def test_transformer_starts_at_the_identity(compact):
     assert torch.allclose(theta, torch.eye(2, 3).expand(2, 2, 3), atol=1e-6)
 
 
-def test_an_untrained_face_is_the_mean_face_seen_from_the_front(compact):
+def test_an_untrained_face_is_the_mean_face(compact):
     uv = torch.rand(1, 50, 2)
-    style = torch.tensor([[1.0, 0.0]])
-    answer = compact.read(torch.zeros(1, 3, 192, 192), uv, style)
-    assert torch.allclose(answer["rotation"][0], torch.eye(3), atol=1e-6)
+    answer = compact.read(torch.zeros(1, 3, 192, 192), uv, torch.tensor([[1.0, 0.0]]))
     assert torch.allclose(answer["position"], compact.predictor.mean(uv), atol=0.005)
     assert answer["focal_mm"].item() == pytest.approx(60)
+
+
+def test_an_untrained_paper_network_sees_it_from_the_front():
+    encoding = InfiniteLandmarks("paper").encoder.encode(torch.zeros(1, 3, 224, 224))
+    assert torch.allclose(rotation_matrix(encoding.rotation6d)[0], torch.eye(3), atol=1e-6)
+    assert torch.allclose(encoding.translation, torch.tensor([[0.0, 0, -0.5]]))
+
+
+def posed(compact, yaw, roll, across, up, metres, focal_mm=60.0):
+    """The mean face's anchors [1, 128, 2] in I', turned and moved."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    rotation = torch.tensor([[c, 0, s], [0, 1, 0], [-s, 0, c]], dtype=torch.float32)
+    c, s = np.cos(roll), np.sin(roll)
+    rolled = torch.tensor([[c, -s, 0], [s, c, 0], [0, 0, 1]], dtype=torch.float32) @ rotation
+    place = torch.tensor([[across, up, -metres]])
+    return rotation[None], rolled[None], place, project(compact.encoder.mean[None], rolled[None], place, torch.tensor([[focal_mm]]))
+
+
+@pytest.mark.parametrize("yaw, roll, across, up, metres", [(0, 0, 0, 0, 0.5), (0.5, 0.7, 0.03, -0.02, 0.7), (-1.3, -0.4, -0.02, 0.03, 0.4)])
+def test_roll_place_and_size_are_solved_from_the_anchors(compact, yaw, roll, across, up, metres):
+    # Given the turn of the head alone, the rest is found from where its anchors are seen.
+    turned, rolled, place, anchors = posed(compact, yaw, roll, across, up, metres)
+    head, weight = compact.encoder.mean[None], torch.full((1, len(compact.encoder.mean), 1), 1 / len(compact.encoder.mean))
+    focal, nothing = torch.tensor([[60.0]]), torch.zeros(1, 2)
+    rotation, translation = compact.encoder.placed(head, turned, nothing, nothing[:, :1], focal, anchors, weight)
+    assert torch.allclose(project(head, rotation, translation, focal), anchors, atol=0.01)
+    assert torch.allclose(rotation, rolled, atol=0.03)
+    assert torch.allclose(translation, place, rtol=0.05, atol=0.003)
+
+
+def test_a_face_that_moves_in_its_crop_moves_as_much_in_the_answer(compact):
+    # Anchors moved by a similarity: the same features of the same map, and points moved by it.
+    random = torch.Generator().manual_seed(4)
+    network = InfiniteLandmarks("compact").eval()
+    network.load_state_dict(compact.state_dict())
+    with torch.no_grad():
+        network.encoder.pose[-1].weight.normal_(0, 0.05, generator=random)
+        network.encoder.pose[-1].weight[6:8] = 0  # what it may add to the place,
+        network.encoder.trunk.places.weight[:, -3:] = 0  # and do by place and size
+    anchors = posed(compact, 0.4, 0.1, 0.01, 0.0, 0.5)[3]
+    anchors = anchors + 0.01 * torch.randn(anchors.shape, generator=random)
+    coarse, certainty = torch.rand(1, 128, 6, 6, generator=random), torch.rand(1, anchors.shape[1], generator=random) + 0.1
+
+    def points(anchors):
+        network.encoder.trunk.anchors = lambda face: (torch.zeros(1, anchors.shape[1], 576), anchors, certainty, coarse)
+        return network.read(torch.zeros(1, 3, 192, 192), torch.rand(1, 30, 2, generator=torch.Generator().manual_seed(5)), torch.eye(2)[:1])["points"]
+
+    turn, shift = torch.tensor([[0.9 * np.cos(0.3), 0.9 * np.sin(0.3)]], dtype=torch.float32), torch.tensor([0.05, -0.1])
+    assert torch.allclose(points(rotate(anchors, turn) + shift), rotate(points(anchors), turn) + shift, atol=0.04)  # but for perspective
+
+
+def test_anchors_look_where_the_attention_is(compact):
+    with torch.inference_mode():
+        attention, places, certainty, _ = compact.encoder.trunk.anchors(torch.rand(2, 3, 192, 192))
+    assert torch.allclose(attention.sum(2), torch.ones(attention.shape[:2]), atol=1e-5)
+    assert places.abs().max() < 1 and (certainty > 0).all() and (certainty <= 1).all()
+    # Attention on one cell: its centre, and as sure as can be.
+    moments = compact.encoder.trunk.moments[24 * 5 + 7]
+    assert torch.allclose(moments, torch.tensor([15 / 24 - 1, 11 / 24 - 1, (15 / 24 - 1) ** 2 + (11 / 24 - 1) ** 2]), atol=1e-6)
+
+
+def test_anchors_are_symmetric_and_hold_the_inner_points():
+    uv, chosen = known_uv(), anchors_chosen()
+    mirror = mirror_order(uv)
+    assert len(set(chosen)) == len(chosen) == 128 and set(range(468, 519)) <= set(chosen)
+    assert set(mirror[chosen]) == set(chosen) and np.allclose(uv[mirror], uv * [-1, 1] + [1, 0], atol=1e-6)
+
+
+def test_a_mirrored_source_keeps_its_points_order():
+    uv = np.concatenate([known_uv(), [[0.3, 0.2]]]).astype(np.float32)
+    source = Source(np.zeros((10, 40, 3), np.uint8), uv * [40, 10], uv, 1, np.c_[uv - [0.5, 0], np.zeros(len(uv))])
+    turned = mirrored(source)
+    assert np.allclose(turned.uv[:519], uv[:519], atol=1e-6) and np.allclose(turned.uv[519], [0.7, 0.2])
+    assert np.allclose(turned.points, turned.uv * [40, 10], atol=1e-4)  # of a face that is its own mirror
+    assert np.allclose(turned.position[:, :2], turned.uv - [0.5, 0], atol=1e-6)
+
+
+def test_anchors_are_taught_their_places():
+    target = torch.tensor([[[0.31, -0.52], [0.0, 0.8]]])
+    found = spread(target[0], 24)[None]
+    on = lambda attention, places: anchor_losses({"attention": attention, "anchors": places}, target, torch.tensor([True]))
+    right, wrong = on(found, target), on(torch.full((1, 2, 576), 1 / 576), target + 0.1)
+    assert right["anchors"] == 0 and wrong["anchors"] == pytest.approx(2.0, abs=1e-4)
+    assert right["attended"] < wrong["attended"] - 3
+    assert anchor_losses({}, target, torch.tensor([True])) == {}
 
 
 def test_rotations_are_rotations():
