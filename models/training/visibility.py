@@ -1,9 +1,9 @@
 """Visibility: which queries the server would call seen, against what was rendered.
 
-The server draws the posed mesh into a z-buffer of the photo's pixels and calls hidden what lies behind it (DepthBuffer.cs,
-whose rules and tolerances are repeated here). It cannot know of hair, hats, glasses and hands; the rendered truth does. So
-there are two truths: of the dressed heads, and of the same heads bare (`render --views`). And the truth has a finer rule,
-1.5 mm of tolerance and nothing seen that faces away: the server's rule on the true shape in the true pose tells what that costs.
+The server draws the posed mesh into a z-buffer of the photo's pixels and calls hidden what lies behind it or faces away
+(DepthBuffer.cs, whose rules and tolerances are repeated here). It cannot know of hair, hats, glasses and hands; the rendered
+truth does. So there are two truths: of the dressed heads, and of the same heads bare (`render --views`). And the truth has a
+finer rule, 1.5 mm of tolerance: the server's rule on the true shape in the true pose tells what that costs.
 """
 import numpy as np
 from scipy.spatial import Delaunay
@@ -18,7 +18,7 @@ from .topology import TOPOLOGY, read_obj
 
 QUERY_TOLERANCE_M = 0.005
 CELLS = 2  # widths of a cell that a surface may slope away within one
-MIN_FACING = 0.02  # cosine, as the rendered truth has it
+MIN_FACING = 0.02  # cosine
 REACH = 1e-4  # of a barycentric, so that no seam shows
 LONGEST_EDGE = 0.08  # in uv; longer edges of a triangulated pool bridge the chart's outline
 
@@ -104,8 +104,7 @@ def facing(positions: np.ndarray, triangles: np.ndarray, pose: tuple) -> np.ndar
 
 def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.ndarray) -> dict:
     """Shares of queries in %: those called as visible [N, K] has it, of all the spread pool, of the face [K] and of iBUG's 51;
-    what the same rule on the true mesh would call rightly, which is the most that it can; where the two meshes' calls agree;
-    and the first two once more if what faces away were called hidden, which the server does not do.
+    what the same rule on the true mesh would call rightly, which is the most that it can; and where the two meshes' calls agree.
     """
     uv, quads = read_obj(TOPOLOGY)
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
@@ -115,17 +114,15 @@ def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.
     inner[POINTS : POINTS + INNER] = True
     own = pool_triangles(pool)
     positions = positions_at(network, [source.image for source in sources], answer["theta"], np.concatenate([pool, uv]), "render").astype(np.float64)
-    shares = {name: [] for name in ("right", "trueMeshRight", "asTrueMesh", "rightFacing", "trueMeshRightFacing")}
+    shares = {name: [] for name in ("right", "trueMeshRight", "asTrueMesh")}
     for i, source in enumerate(sources):
         found = answer["rotation"][i].astype(np.float64), answer["translation"][i].astype(np.float64), float(answer["focal_mm"][i, 0])
         true = source.rotation.astype(np.float64), source.translation.astype(np.float64), source.focal_mm
         points, mesh, position = positions[i, : len(pool)], positions[i, len(pool) :], source.position.astype(np.float64)
-        called = seen(points, mesh, triangles, found, answer["theta"][i].astype(np.float64), source.image)
-        knowing = seen(position, position, own, true, np.eye(2, 3), source.image)
+        called = seen(points, mesh, triangles, found, answer["theta"][i].astype(np.float64), source.image) & (facing(points, own, found) > MIN_FACING)
+        knowing = seen(position, position, own, true, np.eye(2, 3), source.image) & (facing(position, own, true) > MIN_FACING)
         shares["right"].append(called == visible[i])
         shares["trueMeshRight"].append(knowing == visible[i])
         shares["asTrueMesh"].append(called == knowing)
-        shares["rightFacing"].append((called & (facing(points, own, found) > MIN_FACING)) == visible[i])
-        shares["trueMeshRightFacing"].append((knowing & (facing(position, own, true) > MIN_FACING)) == visible[i])
     parts = {"": spread, "Face": face & spread, "Inner51": inner}
     return {"faces": len(sources), **{key + part: 100 * np.stack(share)[:, chosen].mean() for key, share in shares.items() for part, chosen in parts.items()}}

@@ -112,7 +112,8 @@ public sealed class FacePipeline : IDisposable
         var views = clock.Run(report => Read(photos, capture, report, cancellation));
         var faces = clock.Run(report => FindFaces(views, options.Face, allFaces, capture, report, cancellation));
         var fits = clock.Run(report => Fit(faces, topology, layout, options, capture, report));
-        var landmarks = clock.Run(report => Each(fits, report, fit => Describe(fit, layout, new DepthBuffer(fit.Camera, fit.Mesh))));
+        var places = topology.Locate(layout.Queries);
+        var landmarks = clock.Run(report => Each(fits, report, fit => Describe(fit, layout, places, new DepthBuffer(fit.Camera, fit.Mesh))));
         foreach (var view in capture.Skipped)
         {
             skipped?.Invoke(view);
@@ -132,6 +133,7 @@ public sealed class FacePipeline : IDisposable
         Validate(options);
         var topology = ChooseTopology(options);
         var layout = ChooseLayout(options, topology);
+        var places = topology.Locate(layout.Queries);
         FoundFace? last = null;
         return frames.Select(frame =>
         {
@@ -143,7 +145,7 @@ public sealed class FacePipeline : IDisposable
                 var face = FindAgain(view, last) ?? FindFaces([view], options.Face, false, capture, _ => cancellation.ThrowIfCancellationRequested(), cancellation).Single();
                 var fit = Fit([face], topology, layout, options, capture, _ => { }).Single();
                 last = options.Face is null ? null : face;
-                return new FrameLandmarks(frame.Number, frame.Time, Describe(fit, layout, new DepthBuffer(fit.Camera, fit.Mesh)), null);
+                return new FrameLandmarks(frame.Number, frame.Time, Describe(fit, layout, places, new DepthBuffer(fit.Camera, fit.Mesh)), null);
             }
             catch (InputException fault)
             {
@@ -331,6 +333,7 @@ public sealed class FacePipeline : IDisposable
         var map = MapOf(topology, options.TextureSize, cancellation);
         var views = new UnwrappedView[fits.Count];
         const int Steps = 3; // Of a view: colours, overlay, PNG.
+        var places = topology.Locate(layout.Queries);
         int done = 0;
         void Step() => report((double)Interlocked.Increment(ref done) / (Steps * fits.Count));
         var parallel = new ParallelOptions
@@ -348,13 +351,13 @@ public sealed class FacePipeline : IDisposable
                 blend.Add(atlas);
             }
             Step();
-            var landmarks = Describe(fit, layout, depth);
+            var landmarks = Describe(fit, layout, places, depth);
             var overlay = Overlay.Draw(
                 photo, fit.Mesh, depth, [.. landmarks.Landmarks.Select(mark => (new PixelPoint(mark.X, mark.Y), mark.Visible))],
                 [.. fit.Found.All.Select(spot => (spot.Centre, spot.Radius))], fit.Found.Number, cancellation);
             Step();
             var texture = PictureEncoder.Png(atlas.Rgba, atlas.Size, atlas.Size, cancellation);
-            views[i] = new UnwrappedView([.. fit.Mesh.Head.Select(depth.Sees)], new FaceView(landmarks, texture, overlay));
+            views[i] = new UnwrappedView([.. fit.Mesh.Head.Zip(fit.Mesh.Normals(), depth.Sees)], new FaceView(landmarks, texture, overlay));
             Step();
         });
         return [.. views];
@@ -400,15 +403,15 @@ public sealed class FacePipeline : IDisposable
         };
     }
 
-    private static ViewLandmarks Describe(FittedView fit, Layout layout, DepthBuffer depth)
+    private static ViewLandmarks Describe(FittedView fit, Layout layout, SurfacePoint[] places, DepthBuffer depth)
     {
-        var (camera, answers) = (fit.Camera, fit.Landmarks);
+        var (camera, answers, normals) = (fit.Camera, fit.Landmarks, fit.Mesh.Normals());
         var landmarks = new Landmark[answers.Head.Length];
         for (int i = 0; i < landmarks.Length; i++)
         {
             var head = answers.Head[i];
             var point = camera.Project(head);
-            landmarks[i] = new Landmark(point.X, point.Y, [head.X, head.Y, head.Z], answers.Sigma[i] * camera.PixelsPerFaceUnit, depth.Sees(head));
+            landmarks[i] = new Landmark(point.X, point.Y, [head.X, head.Y, head.Z], answers.Sigma[i] * camera.PixelsPerFaceUnit, depth.Sees(head, places[i].Of(normals)));
         }
         var translation = camera.Pose.Translation;
         return new ViewLandmarks(

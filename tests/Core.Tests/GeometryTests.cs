@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Numerics;
 using System.Text;
 using MeshFromFaces.Core.Geometry;
@@ -102,6 +103,60 @@ public sealed class GeometryTests(ITestOutputHelper output)
         Assert.True(visible > 100 && hidden > 100);
         Assert.InRange(wrong, 0, 6); // At an outline a cell may belong to the nearer surface: one per cent.
         Assert.InRange(wrongSketch, 0, 6); // The sketch included.
+    }
+
+    [Fact]
+    public void What_faces_away_is_hidden_however_little_is_in_front_of_it()
+    {
+        var mesh = KnownFace.Canonical;
+        var normals = mesh.Normals();
+        foreach (float yaw in (float[])[0, 0.8f, -1.4f])
+        {
+            var depth = new DepthBuffer(KnownFace.Camera(900, 700, yaw, 0.1f, 0.2f), mesh);
+            var pose = depth.Camera.Pose;
+            int back = 0, front = 0;
+            for (int i = 0; i < normals.Length; i++)
+            {
+                float cosine = -Vector3.Dot(pose.Turn(normals[i]), Vector3.Normalize(pose.ToCamera(mesh.Head[i])));
+                if (cosine < 0)
+                {
+                    Assert.False(depth.Sees(mesh.Head[i], normals[i] * 3));
+                    back += depth.Sees(mesh.Head[i]) ? 1 : 0;
+                }
+                else if (cosine > 0.03f)
+                {
+                    Assert.Equal(depth.Sees(mesh.Head[i]), depth.Sees(mesh.Head[i], normals[i]));
+                    front++;
+                }
+            }
+            Assert.True(back > 20 && front > 1000); // There are such points.
+        }
+    }
+
+    [Fact]
+    public void Queries_are_placed_on_the_surface()
+    {
+        var mesh = KnownFace.Canonical;
+        var topology = mesh.Topology;
+        var positions = topology.Vertices.Select(uv => new Vector3(uv.U, uv.V, 1)).ToArray();
+        var random = new Random(3);
+        var queries = Enumerable.Range(0, 500).Select(_ =>
+        {
+            int triangle = random.Next(topology.TriangleCount) * 3;
+            var (s, t) = (random.NextSingle(), random.NextSingle());
+            var (a, b, c) = (positions[topology.Triangles[triangle]], positions[topology.Triangles[triangle + 1]], positions[topology.Triangles[triangle + 2]]);
+            var at = a + ((s + t > 1 ? 1 - s : s) * (b - a)) + ((s + t > 1 ? 1 - t : t) * (c - a));
+            return new Uv(at.X, at.Y);
+        }).ToImmutableArray();
+        foreach (var (query, place) in queries.Zip(topology.Locate(queries)))
+        {
+            Assert.Equal(0, Vector3.Distance(new Vector3(query.U, query.V, 1), place.Of(positions)), 1e-4f);
+        }
+        // A vertex is where it is; a query that no triangle holds goes to the nearest vertex.
+        Assert.Equal(positions, topology.Locate(topology.Vertices).Select(place => place.Of(positions)));
+        var corner = topology.Locate([new Uv(0, 0)])[0];
+        var nearest = positions.MinBy(at => Vector3.Distance(at, Vector3.UnitZ));
+        Assert.Equal(nearest, corner.Of(positions));
     }
 
     [Fact]

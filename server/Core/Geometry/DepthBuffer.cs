@@ -20,6 +20,10 @@ public sealed class DepthBuffer
     // A query is hidden when something stands this far in front of it, beside what its cell's width explains.
     private const float QueryTolerance = 0.005f; // m
 
+    // Cosine between a surface's normal and the way to the camera, below which it faces away. Such a point near an outline has
+    // nothing much in front of it.
+    private const float Facing = 0.02f;
+
     // A surface within this of the plane through a point is the same surface; a lid stands more than this before its eye.
     private const float SameSurface = 0.001f; // m
 
@@ -83,6 +87,15 @@ public sealed class DepthBuffer
         }
         // A cell's own width in metres, twice: the surface may slope away within it.
         return depth - (1 / _inverse[cell]) <= QueryTolerance + (2 * _cellAngle * depth);
+    }
+
+    /// <summary>Whether a point of the face is inside the photo, faces the camera and has nothing in front of it.</summary>
+    /// <param name="head">Head space, metres.</param>
+    /// <param name="normal">The surface's there, outwards, head space, of any length.</param>
+    public bool Sees(Vector3 head, Vector3 normal)
+    {
+        var away = Camera.Pose.ToCamera(head);
+        return Vector3.Dot(Camera.Pose.Turn(normal), away) < -Facing * normal.Length() * away.Length() && Sees(head);
     }
 
     /// <summary>
