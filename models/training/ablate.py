@@ -4,6 +4,8 @@ Rows add one part to the baseline, the last has all. `detector` crops are BlazeF
 `affine` crops are those of the S of a checkpoint, at its second look. A `flat` head answers 2D points; a `solid` one a 3D
 shape, its pose, and a lens that is fixed at 60 mm or not, and learns from the 3D truth that only it can use. `deformer`: D.
 The hourglass (Newell et al. 2016, one small stack with heatmaps of the 51 points) tells what S is worth to another network.
+
+With --encoders, the encoders that F may be instead, trained alike: their error against their time.
 """
 import argparse
 import json
@@ -18,6 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
+from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
 from . import blazeface, facemesh
 from .anchors import INNER
@@ -28,7 +31,7 @@ from .evaluate import portrait_errors, render_errors
 from .export import load_checkpoint
 from .facemesh import POINTS
 from .faces import BATCH, code_of, crops, find
-from .network import BASE_FOCAL_MM, OFFSET_M, InfiniteLandmarks, to_photo
+from .network import BASE_FOCAL_MM, OFFSET_M, SHAPE_MODES, FaceEncoder, InfiniteLandmarks, to_photo, zeroed
 from .results import page
 from .train import CLIP, anchor_losses, answer_loss, landmark_nll, parameters, rate_factor
 
@@ -49,6 +52,7 @@ class Row:
     cropper: str = "detector"  # detector, similarity, affine
     head: str = "flat"  # flat, fixed (3D, 60 mm), solid (3D, f_d), hourglass
     deformer: bool = False
+    encoder: str = "anchors"
 
 
 ROWS = (
@@ -62,6 +66,47 @@ ROWS = (
     Row("hourglass", head="hourglass"),
     Row("hourglass + S", cropper="affine", head="hourglass"),
 )
+ENCODERS = tuple(
+    Row(name, cropper="affine", head="solid", deformer=True, encoder=encoder)
+    for name, encoder in (("FaceMesh's trunk, dense", "dense"), ("small ConvNeXt", "convnext"), ("ours: FaceMesh's trunk, anchors", "anchors"))
+)
+
+
+class Dense(nn.Module):
+    """FaceMesh's trunk and a dense layer on its 6x6 map, which keeps where each cell lies: F as it was before it had anchors."""
+
+    def __init__(self, features: int):
+        super().__init__()
+        self.curved = features - SHAPE_MODES
+        self.trunk = facemesh.Trunk()
+        width = facemesh.TRUNK_CHANNELS
+        self.blocks = nn.Sequential(*[facemesh.ResidualBlock(width, width, 1, facemesh.PReLU(width)) for _ in range(2)])
+        self.reduce = nn.Sequential(nn.Conv2d(width, 64, 1), facemesh.PReLU(64))
+        self.dense = nn.Linear(64 * facemesh.TRUNK_SIZE**2, features)
+        self.bend = zeroed(nn.Linear(self.curved, SHAPE_MODES))
+        with torch.no_grad():
+            self.dense.weight[self.curved :] = 0  # the mean face, until trained
+            self.dense.bias[self.curved :] = 0
+
+    def forward(self, face):  # [V, 3, 192, 192] -> [V, 464]
+        linear = self.dense(self.reduce(self.blocks(self.trunk(face))).flatten(1))
+        curved = functional.gelu(linear[:, : self.curved])
+        return torch.cat([curved, linear[:, self.curved :] + self.bend(curved)], 1)
+
+
+class SmallConvNeXt(nn.Module):
+    """ConvNeXt (Liu et al. 2022) of a twentieth of the tiny one's work, from nothing."""
+
+    def __init__(self, features: int):
+        super().__init__()
+        sizes = ((24, 48, 2), (48, 96, 2), (96, 192, 4), (192, None, 2))
+        self.trunk = ConvNeXt([CNBlockConfig(*size) for size in sizes], num_classes=features)
+        with torch.no_grad():
+            for parameter in self.trunk.classifier[2].parameters():
+                parameter[-SHAPE_MODES:] = 0
+
+    def forward(self, face):  # [V, 3, 192, 192] -> [V, 464]
+        return self.trunk(face)
 
 
 class Variant(InfiniteLandmarks):
@@ -70,8 +115,15 @@ class Variant(InfiniteLandmarks):
     def __init__(self, row: Row):
         super().__init__("compact")
         self.row = row
+        other = {"dense": Dense, "convnext": SmallConvNeXt}.get(row.encoder)
+        if other:
+            self.encoder = FaceEncoder(other(self.preset.features), self.preset.features)
         if not row.deformer:
             self.predictor.DEFORM = 0.0
+
+    def initialise_from_facemesh(self, trunk: facemesh.Trunk) -> None:
+        if self.row.encoder != "convnext":
+            super().initialise_from_facemesh(trunk)
 
     def interpret(self, encoding, query_uv, style):
         if self.row.head == "flat":
@@ -224,6 +276,27 @@ def figures(error: np.ndarray) -> dict:
     return {"mean": round(float(error.mean()), 2), "median": round(float(np.median(error)), 2), "over10": round(float(100 * (error > 10).mean()), 1)}
 
 
+@torch.inference_mode()
+def milliseconds(network: Variant) -> float:
+    """PyTorch's median time for one face image through the encoder."""
+    face, times = torch.rand(1, 3, FACE_SIZE, FACE_SIZE), []
+    for _ in range(50):
+        started = time.perf_counter()
+        network.encoder(face)
+        times.append(1000 * (time.perf_counter() - started))
+    return round(float(np.median(times)), 1)
+
+
+def report_encoders(results: list[dict], arguments: argparse.Namespace) -> str:
+    """encoders.md."""
+    introduction = f"""Each encoder in F's place: {arguments.steps} steps of {arguments.batch} crops, the same seed; the ConvNeXt from nothing,
+the others from FaceMesh's trunk. 51 points, in % of the outer-eye distance, as in ablation.md. Milliseconds are PyTorch's
+for one crop, to be compared within this table alone: what the server takes, tests/Benchmarks tells.
+Made by `python3 -m training ablate --encoders`."""
+    return page("Encoders", introduction, {kind.title(): {r["name"]: {"ms": r["milliseconds"], "million weights": r["weights"]} | r[kind] for r in results}
+                                           for kind in ("portraits", "renders")})
+
+
 def report(results: list[dict], arguments: argparse.Namespace) -> str:
     """ablation.md."""
     introduction = f"""Each row: {arguments.steps} steps of {arguments.batch} crops, the same seed, from FaceMesh's trunk (the hourglass from nothing).
@@ -256,7 +329,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, required=True, help="finished rows are kept here and not made again")
-    parser.add_argument("--output", type=Path, required=True, help="ablation.md")
+    parser.add_argument("--encoders", action="store_true", help="compare encoders instead")
+    parser.add_argument("--output", type=Path, required=True, help="ablation.md, or encoders.md")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -269,13 +343,15 @@ def run(arguments: argparse.Namespace) -> None:
     sources = [heads.source(i) for i in range(len(heads))]
     arguments.work.mkdir(parents=True, exist_ok=True)
     results = []
-    for number, row in enumerate(ROWS):
-        kept = arguments.work / f"{number}.json"
+    for number, row in enumerate(ENCODERS if arguments.encoders else ROWS):
+        kept = arguments.work / f"{'encoder' if arguments.encoders else ''}{number}.json"
         if not kept.exists():
             kind = DetectorSamples if row.cropper == "detector" else Samples
             network = fit_row(row, kind(photos, renders, FACE_SIZE, arguments.render_share), arguments)
             result = {**asdict(row), **measure(network, row, finder, detector, held, sources)}
+            if arguments.encoders:
+                result |= {"milliseconds": milliseconds(network), "weights": round(sum(p.numel() for p in network.encoder.parameters()) / 1e6, 2)}
             kept.write_text(json.dumps(result) + "\n")
         results.append(json.loads(kept.read_text()))
         log.info("%s", results[-1])
-    arguments.output.write_text(report(results, arguments))
+    arguments.output.write_text((report_encoders if arguments.encoders else report)(results, arguments))

@@ -175,7 +175,7 @@ def parameters(network: InfiniteLandmarks, stage: str, rate: float) -> list[dict
     trunks = {"transformer": [transformer.trunk], "landmarks": [encoder.trunk.trunk], "joint": [encoder.trunk.trunk, transformer]}[stage]
     wholes = {"transformer": [transformer], "landmarks": [encoder, network.predictor], "joint": [network]}[stage]
     # A step of Adam moves each weight alike, so a sum over 2,304 inputs moves far: at the others' rate it never settles.
-    wide = [*encoder.trunk.dense.parameters(), *encoder.trunk.places.parameters(), *encoder.trunk.hidden.parameters()] if stage != "transformer" and hasattr(encoder.trunk, "dense") else []
+    wide = list(encoder.trunk.dense.parameters()) if stage != "transformer" and hasattr(encoder.trunk, "dense") else []
     known = {id(p) for p in wide}
     slow = [p for module in trunks for p in module.parameters() if p.requires_grad and id(p) not in known]
     known |= {id(p) for p in slow}

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.ablate import FACE_SIZE, ROWS, Hourglass, Row, Variant, similarity, upright  # noqa: E402
+from training.ablate import ENCODERS, FACE_SIZE, ROWS, Hourglass, Row, Variant, milliseconds, similarity, upright  # noqa: E402
 from training.anchors import INNER  # noqa: E402
 
 FACE = torch.rand(2, 3, FACE_SIZE, FACE_SIZE, generator=torch.Generator().manual_seed(0))
@@ -30,6 +30,16 @@ def test_each_row_trains():
         network = Hourglass() if head == "hourglass" else Variant(Row(head, head=head))
         sum(network.loss(batch).values()).backward()
         assert max(float(p.grad.abs().max()) for p in network.parameters() if p.grad is not None) > 0
+
+
+@pytest.mark.parametrize("row", ENCODERS, ids=lambda row: row.encoder)
+def test_each_encoder_starts_with_the_mean_face_and_is_timed(row):
+    torch.manual_seed(3)
+    network = Variant(row).eval()
+    with torch.no_grad():
+        position = network.read(FACE, UV, STYLES)["position"]
+        assert torch.allclose(position, network.predictor.mean(network.predictor.deform(UV, STYLES)), atol=0.005)
+    assert milliseconds(network) > 0
 
 
 def test_a_flat_head_answers_in_the_image_and_a_fixed_one_at_60_mm():
