@@ -5,7 +5,8 @@ Rows add one part to the baseline, the last has all. `detector` crops are BlazeF
 shape, its pose, and a lens that is fixed at 60 mm or not, and learns from the 3D truth that only it can use. `deformer`: D.
 The hourglass (Newell et al. 2016, one small stack with heatmaps of the 51 points) tells what S is worth to another network.
 
-With --encoders, the encoders that F may be instead, trained alike: their error against their time.
+With --encoders, the encoders that F may be instead, trained alike: their error against their time, which `tests/Benchmarks --
+graphs WORK` measures on the graphs left in WORK; run again, the command puts it into the table.
 """
 import argparse
 import json
@@ -28,7 +29,7 @@ from .augment import photometric
 from .crops import MARGIN, apply, invert
 from .data import Photos, Renders, Samples, Source, Stream, compose, jitter, to_pixels, to_square, warp
 from .evaluate import portrait_errors, render_errors
-from .export import load_checkpoint
+from .export import load_checkpoint, write_graph
 from .facemesh import POINTS
 from .faces import BATCH, code_of, crops, find
 from .network import BASE_FOCAL_MM, OFFSET_M, SHAPE_MODES, FaceEncoder, InfiniteLandmarks, to_photo, zeroed
@@ -42,6 +43,7 @@ FACE_SIZE = 192
 WHOLE = torch.eye(2, 3)[None]
 BOX_TO_CROP, BOX_SHIFT = 1.58, -0.037  # sides of the crop in BlazeFace's boxes, and its centre below theirs: medians of portraits
 DETECTION_SCORE = 0.5
+GRAPH = "face_encoder.onnx"
 
 log = logging.getLogger(__name__)
 
@@ -276,25 +278,15 @@ def figures(error: np.ndarray) -> dict:
     return {"mean": round(float(error.mean()), 2), "median": round(float(np.median(error)), 2), "over10": round(float(100 * (error > 10).mean()), 1)}
 
 
-@torch.inference_mode()
-def milliseconds(network: Variant) -> float:
-    """PyTorch's median time for one face image through the encoder."""
-    face, times = torch.rand(1, 3, FACE_SIZE, FACE_SIZE), []
-    for _ in range(50):
-        started = time.perf_counter()
-        network.encoder(face)
-        times.append(1000 * (time.perf_counter() - started))
-    return round(float(np.median(times)), 1)
-
-
 def report_encoders(results: list[dict], arguments: argparse.Namespace) -> str:
     """encoders.md."""
     introduction = f"""Each encoder in F's place: {arguments.steps} steps of {arguments.batch} crops, the same seed; the ConvNeXt from nothing,
-the others from FaceMesh's trunk. 51 points, in % of the outer-eye distance, as in ablation.md. Milliseconds are PyTorch's
-for one crop, to be compared within this table alone: what the server takes, tests/Benchmarks tells.
-Made by `python3 -m training ablate --encoders`."""
-    return page("Encoders", introduction, {kind.title(): {r["name"]: {"ms": r["milliseconds"], "million weights": r["weights"]} | r[kind] for r in results}
-                                           for kind in ("portraits", "renders")})
+the others from FaceMesh's trunk. 51 points, in % of the outer-eye distance, as in ablation.md. Milliseconds are ONNX
+Runtime's for one crop on two cores. Made by `python3 -m training ablate --encoders` and `tests/Benchmarks -- graphs`."""
+    timed = arguments.work / "milliseconds.json"
+    times = json.loads(timed.read_text()) if timed.exists() else {}
+    cost = lambda result: {"ms": times.get(result["encoder"], ""), "million weights": result["weights"]}
+    return page("Encoders", introduction, {kind.title(): {r["name"]: cost(r) | r[kind] for r in results} for kind in ("portraits", "renders")})
 
 
 def report(results: list[dict], arguments: argparse.Namespace) -> str:
@@ -350,7 +342,8 @@ def run(arguments: argparse.Namespace) -> None:
             network = fit_row(row, kind(photos, renders, FACE_SIZE, arguments.render_share), arguments)
             result = {**asdict(row), **measure(network, row, finder, detector, held, sources)}
             if arguments.encoders:
-                result |= {"milliseconds": milliseconds(network), "weights": round(sum(p.numel() for p in network.encoder.parameters()) / 1e6, 2)}
+                result |= {"weights": round(sum(p.numel() for p in network.encoder.parameters()) / 1e6, 2)}
+                write_graph(network.to(memory_format=torch.contiguous_format), GRAPH, arguments.work / f"{row.encoder}.onnx")
             kept.write_text(json.dumps(result) + "\n")
         results.append(json.loads(kept.read_text()))
         log.info("%s", results[-1])

@@ -58,22 +58,27 @@ def graphs(network: InfiniteLandmarks) -> dict:
     }
 
 
+def write_graph(network: InfiniteLandmarks, name: str, path: Path) -> dict:
+    """Writes one of `graphs` to a file; PyTorch's answers to its example inputs, by input and output."""
+    module, inputs, input_names, output_names, dynamic = graphs(network)[name]
+    module.eval()
+    torch.onnx.export(module, inputs, str(path), input_names=input_names, output_names=output_names,
+                      dynamic_axes=dynamic, opset_version=OPSET, do_constant_folding=True)
+    with torch.inference_mode():
+        outputs = module(*inputs)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return {key: np.ascontiguousarray(value.numpy()) for key, value in zip(input_names + output_names, (*inputs, *outputs))}  # row-major, as the C# test reads it
+
+
 def export(network: InfiniteLandmarks, folder: Path, record: dict, parity_file: Path | None = None) -> None:
     """Writes the three graphs and model.json (`record` completed); and PyTorch's answers to example inputs,
     against which the server's tests hold ONNX Runtime's."""
     folder.mkdir(parents=True, exist_ok=True)
     files, parity = {}, {}
-    for name, (module, inputs, input_names, output_names, dynamic) in graphs(network).items():
-        module.eval()
+    for name in graphs(network):
         path = folder / name
-        torch.onnx.export(module, inputs, str(path), input_names=input_names, output_names=output_names,
-                          dynamic_axes=dynamic, opset_version=OPSET, do_constant_folding=True)
+        parity |= {f"{path.stem}.{key}": value for key, value in write_graph(network, name, path).items()}
         files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        with torch.inference_mode():
-            outputs = module(*inputs)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        for key, value in zip(input_names + output_names, (*inputs, *outputs)):
-            parity[f"{path.stem}.{key}"] = np.ascontiguousarray(value.numpy())  # row-major, as the C# test reads it
     if parity_file:
         np.savez_compressed(parity_file, **parity)
     card = {**record, "files": files, "styles": list(STYLES), "defaultStyle": "photo", "licence": "MIT", "trainingData": list(DATA)}

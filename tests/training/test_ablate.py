@@ -6,8 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.ablate import ENCODERS, FACE_SIZE, ROWS, Hourglass, Row, Variant, milliseconds, similarity, upright  # noqa: E402
+from training.ablate import ENCODERS, FACE_SIZE, GRAPH, ROWS, Hourglass, Row, Variant, similarity, upright  # noqa: E402
 from training.anchors import INNER  # noqa: E402
+from training.export import write_graph  # noqa: E402
 
 FACE = torch.rand(2, 3, FACE_SIZE, FACE_SIZE, generator=torch.Generator().manual_seed(0))
 UV = torch.rand(2, 60, 2, generator=torch.Generator().manual_seed(1)) * 0.5 + 0.25
@@ -33,13 +34,14 @@ def test_each_row_trains():
 
 
 @pytest.mark.parametrize("row", ENCODERS, ids=lambda row: row.encoder)
-def test_each_encoder_starts_with_the_mean_face_and_is_timed(row):
+def test_each_encoder_starts_with_the_mean_face_and_gives_a_graph(row, tmp_path):
     torch.manual_seed(3)
     network = Variant(row).eval()
     with torch.no_grad():
         position = network.read(FACE, UV, STYLES)["position"]
         assert torch.allclose(position, network.predictor.mean(network.predictor.deform(UV, STYLES)), atol=0.005)
-    assert milliseconds(network) > 0
+    answers = write_graph(network, GRAPH, tmp_path / "f.onnx")
+    assert (tmp_path / "f.onnx").stat().st_size > 1e6 and answers["features"].shape == (2, network.preset.features)
 
 
 def test_a_flat_head_answers_in_the_image_and_a_fixed_one_at_60_mm():
