@@ -114,7 +114,7 @@ class WideBlock(nn.Module):
 
 
 class CompactEncoder(nn.Module):
-    """F's trunk: FaceMesh's, and from its last three maps the places of anchors, points of the face that it looks for.
+    """F's trunk: FaceMesh's, and from its maps the places of anchors, points of the face that it looks for.
 
     Each anchor is the expectation of a map of attention (Sun et al. 2018, "Integral Human Pose Regression"): a point is
     where it is seen, to a part of a pixel, wherever in the crop the face lies. What the whole 6x6 map says is added.
@@ -127,11 +127,13 @@ class CompactEncoder(nn.Module):
         super().__init__()
         self.curved = features - SHAPE_MODES  # the shape modes' weights may be negative
         self.trunk = Trunk()
-        self.ends = np.cumsum([2 + STAGES[0][1], *(blocks for _, blocks in STAGES[1:])]).tolist()[2:]  # of the last three stages
-        fine, coarse = STAGES[2][0], TRUNK_CHANNELS
+        self.ends = np.cumsum([2 + STAGES[0][1], *(blocks for _, blocks in STAGES[1:])]).tolist()  # of the stages
+        finest, finer, fine, coarse = STAGES[0][0], STAGES[1][0], STAGES[2][0], TRUNK_CHANNELS
         self.blocks = nn.Sequential(*[ResidualBlock(coarse, coarse, 1, PReLU(coarse)) for _ in range(2)])
         self.middle = nn.Sequential(*[WideBlock(coarse) for _ in range(3)])  # on 12 x 12
         self.narrow = nn.Conv2d(coarse, fine, 1)
+        self.finer = zeroed(nn.Conv2d(finer, fine, 2, stride=2))  # where in a cell things lie, which the trunk's pooling forgets
+        self.finest = zeroed(nn.Conv2d(finest, fine, 4, stride=4))
         self.fine = nn.Sequential(*[WideBlock(fine) for _ in range(2)])  # on 24 x 24
         self.heat = nn.Conv2d(fine, anchors, 1)
         axis = (torch.arange(self.CELLS) + 0.5) / (self.CELLS / 2) - 1
@@ -154,10 +156,10 @@ class CompactEncoder(nn.Module):
             face = layer(face)
             if number in self.ends:
                 maps.append(face)
-        fine, middle, coarse = maps
+        finest, finer, fine, middle, coarse = maps
         coarse = self.blocks(coarse)
         middle = self.middle(middle + functional.interpolate(coarse, scale_factor=2.0))
-        fine = self.fine(fine + functional.interpolate(self.narrow(middle), scale_factor=2.0))
+        fine = self.fine(fine + functional.interpolate(self.narrow(middle), scale_factor=2.0) + self.finer(finer) + self.finest(finest))
         attention = self.heat(fine).flatten(2).softmax(2)
         moments = attention @ self.moments
         variance = moments[:, :, 2] - moments[:, :, :2].square().sum(2)
