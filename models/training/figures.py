@@ -7,6 +7,7 @@ import argparse
 import inspect
 import json
 import logging
+import os
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -96,7 +97,7 @@ def column(parts: list[np.ndarray]) -> np.ndarray:
     return np.vstack([piece for part in parts for piece in (part, space)][:-1])
 
 
-def ticks(low: float, high: float, most: int = 5) -> np.ndarray:
+def ticks(low: float, high: float, most: int = 6) -> np.ndarray:
     """Round numbers from low to high, at most `most` of them or one more."""
     step = 10.0 ** np.floor(np.log10((high - low) / most))
     step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (factor * step) <= most)
@@ -446,6 +447,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    os.environ.setdefault("LP_NUM_THREADS", "0")  # as `render`
     torch.set_num_threads(arguments.threads)
     subjects, pictures, parts = Subjects(arguments), {}, [INTRODUCTION]
     for name, figure in FIGURES.items():
