@@ -394,7 +394,7 @@ def styles(subjects: Subjects) -> np.ndarray:
     dense = [subjects.fit(image, read_layout("facemesh468"), style)["photo_points"] for style in STYLES]
     view = View(image, around(dense[0], 1.1))
     start, end = (view(layout) for layout in dense)
-    for width, colour in ((3, RIM), (1, ORANGE)):
+    for width, colour in ((4, RIM), (2, ORANGE)):
         cv2.polylines(view.picture, list(fixed(np.stack([start, start + EXAGGERATED * (end - start)], 1))), False, colour, width, cv2.LINE_AA, 4)
     dots(view.picture, start, BLUE, 2)
     panels = [view.picture]
@@ -403,7 +403,7 @@ def styles(subjects: Subjects) -> np.ndarray:
         for layout, colour, radius in zip((photo[part], render[part], blend[part]), (ORANGE, BLUE, WHITE), (5, 5, 2.2)):
             dots(view.picture, view(layout), colour, radius)
         panels.append(view.picture)
-    return row(panels, (f"{EXAGGERATED} times the way", "eye", "mouth", "jaw"))
+    return row(panels, (f"render to photo, x {EXAGGERATED}", "eye", "mouth", "jaw"))
 
 
 def failures(subjects: Subjects) -> np.ndarray:
