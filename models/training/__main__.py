@@ -13,6 +13,7 @@ COMMANDS = {
     "capture": "a synthetic subject from four sides, with its truth",
     "train": "the network, stage by stage, resumable",
     "evaluate": "the figures of the model card",
+    "figures": "the kinds of pictures that the paper shows, of this model",
     "ablate": "what each part of the method is worth",
     "export": "the ONNX graphs and model.json",
 }

@@ -27,7 +27,7 @@ import numpy as np
 from .canonical import Canonical, read_layout
 from .heads import FACE_CENTRE, FACE_HEIGHT, SENSOR_MM, Head, HeadSampler, turn
 from .raster import Renderer, Scene, project
-from .skin import SkinLibrary
+from .skin import PaintedSkins, SkinLibrary
 from .surroundings import Backgrounds
 from .wardrobe import Wardrobe
 
@@ -54,10 +54,10 @@ def query_pool(canonical: Canonical) -> np.ndarray:
 class Studio:
     """Makes samples of one split. Every sample depends on its seed alone."""
 
-    def __init__(self, canonical: Canonical, skins: SkinLibrary, split: str):
-        self.renderer = Renderer(canonical, IMAGE_SIZE)
+    def __init__(self, canonical: Canonical, skins: SkinLibrary | PaintedSkins, split: str, size: int = IMAGE_SIZE):
+        self.renderer = Renderer(canonical, size)
         self.heads, self.wardrobe, self.skins = HeadSampler(canonical.ict), Wardrobe(self.renderer), skins
-        self.backgrounds = Backgrounds(IMAGE_SIZE, skins.backgrounds(BACKGROUNDS))
+        self.backgrounds = Backgrounds(size, skins.backgrounds(BACKGROUNDS))
         self.split = SPLITS[split]
         self.uv = query_pool(canonical)
         self.triangle, self.barycentric = canonical.locate(self.uv)
@@ -112,8 +112,9 @@ class Studio:
             visible = self.renderer.visible(bare, head, self.triangle, self.barycentric)
             yield self._photograph(number * len(VIEW_YAWS) + view, "face", head, scene, vertices) | {"head": number, "visible_bare": np.packbits(visible)}
 
-    def film(self, number: int, frames: int):
-        """Yields the records of one head that turns, moves and changes its expression. It depends on its number and length alone."""
+    def film(self, number: int, frames: int, zoom: float = 1.0):
+        """Yields the records of one head that turns, moves and changes its expression, before a lens whose focal length becomes
+        `zoom` times what it was. It depends on these alone."""
         rng = np.random.default_rng([self.split, 0, number, frames])
         identity = self.heads.sample(rng).identity
         keys = np.stack([self.heads.expression(rng) for _ in range(2 + frames // KEY_FRAMES)])
@@ -126,13 +127,14 @@ class Studio:
         turns = wander(rng, frames, np.radians(FILM_TURNS)) + np.radians([0, rng.uniform(-25, 25), 0])
         focal_mm, size = np.exp(rng.uniform(np.log(30), np.log(90))), rng.uniform(0.35, 0.7)  # size: of the face in the frame
         distance = FACE_HEIGHT * focal_mm / (SENSOR_MM * size) * np.exp(wander(rng, frames, np.array([0.06]))[:, 0])
-        place = wander(rng, frames, np.array([0.12, 0.08])) * SENSOR_MM / (2 * focal_mm)
+        focal_mm = focal_mm * zoom ** np.linspace(0, 1, frames)
+        place = wander(rng, frames, np.array([0.12, 0.08])) * SENSOR_MM / (2 * focal_mm[:, None])
         skin, background, dress = self.skins.sample(rng), self.backgrounds.sample(rng), rng.integers(1 << 32)
         vertices = self.renderer.vertices(np.repeat(identity[None], frames, 0), expression)
         for frame in range(frames):
             rotation = turn(2, turns[frame, 2]) @ turn(0, turns[frame, 0]) @ turn(1, turns[frame, 1])
             translation = distance[frame] * np.array([*place[frame], -1]) - rotation @ FACE_CENTRE
-            head = Head(identity, expression[frame], gaze[frame], rotation, translation, float(focal_mm))
+            head = Head(identity, expression[frame], gaze[frame], rotation, translation, float(focal_mm[frame]))
             scene = self.wardrobe.dress(np.random.default_rng(dress), vertices[frame], skin, background)  # the same each frame
             yield self._photograph(number * frames + frame, "face", head, scene, vertices[frame]) | {"film": number}
 
@@ -155,9 +157,9 @@ def open_studio(ict: Path, labels: Path, portraits: Path, split: str, cache: Pat
     return Studio(canonical, skins, split)
 
 
-def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames: int = 0) -> None:
+def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames: int = 0, zoom: float = 1.0, samples: int = SHARD_SAMPLES) -> None:
     """Writes the shards that are not there yet. A shard that is there is whole."""
-    heads = SHARD_SAMPLES // views
+    heads = samples // views
     output.mkdir(parents=True, exist_ok=True)
     queries = output / "queries.npz"
     if not queries.exists():
@@ -170,7 +172,7 @@ def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames:
         started = time.time()
         numbers = range(shard * heads, (shard + 1) * heads)
         if frames:
-            records = list(studio.film(shard, frames))
+            records = list(studio.film(shard, frames, zoom))
         elif views > 1:
             records = [record for number in numbers for record in studio.views(number)]
         else:

@@ -28,7 +28,7 @@ def write(folder: Path, pages: dict[str, str], pictures: dict[str, np.ndarray]) 
     for name, text in pages.items():
         (folder / name).write_text(text)
     for name, picture in pictures.items():
-        cv2.imwrite(str(folder / name), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        cv2.imwrite(str(folder / name), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 def heat_map(positions: np.ndarray, quads: np.ndarray, values: np.ndarray, title: str) -> np.ndarray:

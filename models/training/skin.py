@@ -192,6 +192,20 @@ class Unwrapper:
         return Skin(atlas, to_linear(np.array([red, green, blue]) / 255), bool(grey) or tinted)
 
 
+@dataclass(frozen=True)
+class PaintedSkins:
+    """Skins that owe nothing to any photo: all painted, before painted backgrounds."""
+
+    ict: IctModel
+    uv: np.ndarray  # [N, 2], the chart
+
+    def sample(self, rng: np.random.Generator) -> Skin:
+        return paint_skin(self.ict, self.uv, rng)
+
+    def backgrounds(self, count: int) -> list[np.ndarray]:
+        return []
+
+
 class SkinLibrary:
     """The skins of one split: unwrapped from its portraits, painted now and then."""
 
