@@ -199,6 +199,12 @@ def films(network, teacher: Path, folder: Path, threshold: float, uv: np.ndarray
     return {"temporal": rounded(figures)}, page("Temporal error", temporal.__doc__.partition("\n\n")[2].strip(), temporal.sections(measured))
 
 
+def negatives(folder: Path) -> list[np.ndarray]:
+    """The pictures without a face among the validation renders, and those of `render --negatives 1`, if there are any."""
+    parts = [Renders(folder / name) for name in ("validation", "faceless") if (folder / name).exists()]
+    return [part.negative(i) for part in parts for i in range(len(part.absent))]
+
+
 def own(network, arguments: argparse.Namespace) -> dict:
     """The figures on our own validation portraits and renders; with --results, pages and pictures of them too."""
     uv = read_layout("ibug68")[17:]
@@ -209,7 +215,7 @@ def own(network, arguments: argparse.Namespace) -> dict:
     if arguments.renders:
         renders = Renders(arguments.renders / "validation")
         sources = [renders.source(i) for i in range(len(renders))]
-        images, faceless = [s.image for s in sources], [renders.negative(i) for i in range(len(renders.absent))]
+        images, faceless = [s.image for s in sources], negatives(arguments.renders)
         rendered = answers(network, images, uv, "render")
         # As strict as keeps 99 % of the portraits and 95 % of the renders, some of which hide their face, at the whole picture.
         threshold = min(threshold, np.quantile(rendered["presence"], 0.05))

@@ -54,11 +54,11 @@ def query_pool(canonical: Canonical) -> np.ndarray:
 class Studio:
     """Makes samples of one split. Every sample depends on its seed alone."""
 
-    def __init__(self, canonical: Canonical, skins: SkinLibrary | PaintedSkins, split: str, size: int = IMAGE_SIZE):
+    def __init__(self, canonical: Canonical, skins: SkinLibrary | PaintedSkins, split: str, size: int = IMAGE_SIZE, negatives: float = NEGATIVES):
         self.renderer = Renderer(canonical, size)
         self.heads, self.wardrobe, self.skins = HeadSampler(canonical.ict), Wardrobe(self.renderer), skins
         self.backgrounds = Backgrounds(size, skins.backgrounds(BACKGROUNDS))
-        self.split = SPLITS[split]
+        self.split, self.negatives = SPLITS[split], negatives
         self.uv = query_pool(canonical)
         self.triangle, self.barycentric = canonical.locate(self.uv)
 
@@ -66,7 +66,8 @@ class Studio:
         """Yields a record (see above, without the leading N) for each seed."""
         for first in range(0, len(seeds), BATCH):
             generators = [np.random.default_rng([self.split, seed]) for seed in seeds[first:first + BATCH]]
-            kinds = [rng.choice(KINDS, p=[1 - NEGATIVES, NEGATIVES / 2, NEGATIVES / 4, NEGATIVES / 4]) for rng in generators]
+            absent = self.negatives
+            kinds = [rng.choice(KINDS, p=[1 - absent, absent / 2, absent / 4, absent / 4]) for rng in generators]
             heads = [self._head(rng, kind) for rng, kind in zip(generators, kinds)]
             vertices = self.renderer.vertices(np.stack([head.identity for head in heads]), np.stack([head.expression for head in heads]))
             for seed, rng, kind, head, shape in zip(seeds[first:], generators, kinds, heads, vertices):
@@ -147,14 +148,14 @@ def wander(rng: np.random.Generator, frames: int, deviation: np.ndarray) -> np.n
     return waves.sum(1) * np.sqrt(2 / 3) * deviation
 
 
-def open_studio(ict: Path, labels: Path, portraits: Path, split: str, cache: Path) -> Studio:
+def open_studio(ict: Path, labels: Path, portraits: Path, split: str, cache: Path, negatives: float = NEGATIVES) -> Studio:
     """The renderer with the skins and backgrounds of one split's portraits; the skins are kept in the folder `cache`."""
     cache.mkdir(parents=True, exist_ok=True)
     canonical = Canonical.build(ict)
     with np.load(labels) as archive:
         archive = {name: archive[name] for name in ("names", "landmarks", "std", "interocular", "grey", "yaw", "validation", "faces")}
     skins = SkinLibrary(canonical.ict, canonical.uv, read_layout("facemesh468"), archive, portraits, split == "validation", cache)
-    return Studio(canonical, skins, split)
+    return Studio(canonical, skins, split, negatives=negatives)
 
 
 def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames: int = 0, zoom: float = 1.0, samples: int = SHARD_SAMPLES) -> None:
@@ -210,13 +211,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--first-shard", type=int, default=0)
     parser.add_argument("--views", type=int, choices=(1, len(VIEW_YAWS)), default=1, help="cameras before each head")
     parser.add_argument("--frames", type=int, default=0, help="each shard is a film of so many")
+    parser.add_argument("--negatives", type=float, default=NEGATIVES, help="share of the pictures that show no face")
     parser.add_argument("--look", type=Path, help="write a contact sheet of 30 samples to this PNG, and no shards")
 
 
 def run(arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     os.environ.setdefault("LP_NUM_THREADS", "0")  # Mesa's software rasteriser gains nothing from threads at this size; run a process a core
-    studio = open_studio(arguments.ict, arguments.labels, arguments.portraits, arguments.split, arguments.output)
+    studio = open_studio(arguments.ict, arguments.labels, arguments.portraits, arguments.split, arguments.output, arguments.negatives)
     if arguments.look:
         first = arguments.first_shard * SHARD_SAMPLES
         cv2.imwrite(str(arguments.look), contact_sheet(studio, range(first, first + 30))[..., ::-1])
