@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "the network, stage by stage, resumable",
     "evaluate": "the figures of the model card",
     "figures": "the kinds of pictures that the paper shows, of this model",
+    "balance": "what the training pictures show",
     "ablate": "what each part of the method is worth",
     "export": "the ONNX graphs and model.json",
 }
