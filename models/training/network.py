@@ -306,7 +306,7 @@ class LandmarkPredictor(nn.Module):
         with torch.no_grad():
             self.predictor[-1].weight.mul_(0.1)
             self.predictor[-1].bias.copy_(torch.tensor([0.0, 0, 0, -3]))
-        self.register_buffer("position_map", torch.from_numpy(position_map).permute(2, 0, 1)[None].contiguous())  # [1, 3, 512, 512]
+        self.register_buffer("position_map", torch.from_numpy(position_map).permute(2, 0, 1)[None].contiguous(), persistent=False)  # [1, 3, 512, 512]
         modes = torch.from_numpy(shape_modes[: self.modes].astype(np.float32)).permute(0, 3, 1, 2)
         self.register_buffer("shape_modes", modes.contiguous(), persistent=False)  # [M, 3, 96, 96]
 
