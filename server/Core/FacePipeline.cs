@@ -246,18 +246,19 @@ public sealed class FacePipeline : IDisposable
 
     private List<FoundFace> FindFaces(List<View> views, int? number, bool all, Capture capture, Action<double> report, CancellationToken cancellation)
     {
-        var thetas = new List<Theta>();
+        var looks = new List<SeenFace>();
         foreach (var view in views)
         {
-            thetas.Add(_model.FindFace(view.Photo));
-            report(0.5 * thetas.Count / views.Count);
+            cancellation.ThrowIfCancellationRequested();
+            var theta = _model.FindFace(view.Photo);
+            looks.Add(new SeenFace(theta, _model.Encode(view.Photo, theta)));
+            report(0.5 * looks.Count / views.Count);
         }
-        var encodings = _model.Encode([.. views.Select(view => view.Photo)], thetas, cancellation);
         var faces = new FoundFace[views.Count][];
         capture.ForEach(views.Count, 1, i => views[i].Photo.Name, i =>
         {
             faces[i] = [];
-            var (view, whole) = (views[i], new SeenFace(thetas[i], encodings[i]));
+            var (view, whole) = (views[i], looks[i]);
             if (number is null && !all && whole.Encoding.Presence >= Model.PresenceThreshold)
             {
                 faces[i] = [new FoundFace(view, whole, null, [])];
@@ -280,7 +281,7 @@ public sealed class FacePipeline : IDisposable
             return null;
         }
         var theta = _model.FindFace(view.Photo, last.Face.Theta.Zoom(FollowZoom));
-        var encoding = _model.Encode([view.Photo], [theta])[0];
+        var encoding = _model.Encode(view.Photo, theta);
         return encoding.Presence >= Model.PresenceThreshold ? last with { View = view, Face = new SeenFace(theta, encoding) } : null;
     }
 

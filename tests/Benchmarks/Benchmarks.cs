@@ -26,7 +26,7 @@ public class Landmarks
     public object FindFace() => _model.FindFace(_photo);
 
     [Benchmark]
-    public object Encode() => _model.Encode([_photo], [Theta.Identity]);
+    public object Encode() => _model.Encode(_photo, Theta.Identity);
 
     [GlobalCleanup]
     public void Close() => _model.Dispose();
@@ -34,7 +34,7 @@ public class Landmarks
     private Answers Answer(Uv[] queries)
     {
         var theta = _model.FindFace(_photo);
-        var encoding = _model.Encode([_photo], [theta])[0];
+        var encoding = _model.Encode(_photo, theta);
         return _model.Predict(encoding, queries, StyleWeights.Parse(null, _model.Card), _photo.Name);
     }
 }

@@ -13,9 +13,6 @@ namespace MeshFromFaces.Core.Inference;
 /// <summary>The three graphs of a model folder. Safe to call from several threads.</summary>
 internal sealed class FaceModel : IDisposable
 {
-    // Views a run of the encoder: enough to fill the cores, few enough to keep its memory small.
-    private const int Batch = 8;
-
     // Of the first look's crop: what the second look sees. As in the training package's InfiniteLandmarks.find.
     private const float SecondLookZoom = 1.15f;
 
@@ -77,28 +74,17 @@ internal sealed class FaceModel : IDisposable
         return new Theta(theta[0], theta[1], theta[2], theta[3], theta[4], theta[5]);
     }
 
-    /// <summary>Features, pose and presence of each photo's face image.</summary>
-    public EncodedFace[] Encode(IReadOnlyList<Photo> photos, IReadOnlyList<Theta> thetas, CancellationToken cancellation = default)
+    /// <summary>
+    /// Features, pose and presence of a photo's face image. One photo a run of the graph: in a batch its last digits would
+    /// depend on the photos beside it.
+    /// </summary>
+    public EncodedFace Encode(Photo photo, Theta theta)
     {
-        var encodings = new EncodedFace[photos.Count];
-        int plane = 3 * _faceSize * _faceSize;
-        for (int first = 0; first < photos.Count; first += Batch)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int count = Math.Min(Batch, photos.Count - first);
-            var faces = new float[count * plane];
-            for (int i = 0; i < count; i++)
-            {
-                Resampler.Crop(photos[first + i], CropToPhoto(photos[first + i], thetas[first + i], _faceSize), _faceSize, faces, i * plane);
-            }
-            using var input = Tensor(faces, count, 3, _faceSize, _faceSize);
-            using var outputs = _encoder.Run(_run, [GraphContract.Face], [input], GraphContract.FaceEncoder.Outputs);
-            for (int i = 0; i < count; i++)
-            {
-                encodings[first + i] = ReadEncoding(outputs, i, count, photos[first + i].Name);
-            }
-        }
-        return encodings;
+        var face = new float[3 * _faceSize * _faceSize];
+        Resampler.Crop(photo, CropToPhoto(photo, theta, _faceSize), _faceSize, face);
+        using var input = Tensor(face, 1, 3, _faceSize, _faceSize);
+        using var outputs = _encoder.Run(_run, [GraphContract.Face], [input], GraphContract.FaceEncoder.Outputs);
+        return ReadEncoding(outputs, photo.Name);
     }
 
     /// <summary>Where each query lies on this face.</summary>
@@ -138,14 +124,9 @@ internal sealed class FaceModel : IDisposable
             theta.Yx * step * half, theta.Yy * step * half, ((theta.Y0 - theta.Yx - theta.Yy) * half) + (photo.Height / 2.0));
     }
 
-    private static EncodedFace ReadEncoding(IReadOnlyList<OrtValue> outputs, int view, int views, string name)
+    private static EncodedFace ReadEncoding(IReadOnlyList<OrtValue> outputs, string name)
     {
-        ReadOnlySpan<float> Part(int output)
-        {
-            var all = outputs[output].GetTensorDataAsSpan<float>();
-            int each = all.Length / views;
-            return Finite(all.Slice(view * each, each), name, GraphContract.FaceEncoder.Outputs[output]);
-        }
+        ReadOnlySpan<float> Part(int output) => Finite(outputs[output].GetTensorDataAsSpan<float>(), name, GraphContract.FaceEncoder.Outputs[output]);
         var columns = Part(1);
         var translation = Part(2);
         var pose = Pose.FromColumns(new(columns[..3]), new(columns[3..6]), new(translation[..3]), Part(3)[0]);

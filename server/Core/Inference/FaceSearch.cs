@@ -37,14 +37,13 @@ internal sealed class FaceSearch(FaceModel model)
     public IReadOnlyList<FaceSpot> FindAll(Photo photo, SeenFace whole, Action<double> report)
     {
         Theta[] tiles = [.. TileSides.SelectMany(side => Tiles(photo, side))];
-        var thetas = new List<Theta>(tiles.Length);
+        var seen = new List<SeenFace>(tiles.Length);
         foreach (var tile in tiles)
         {
-            thetas.Add(model.FindFace(photo, tile));
-            report((double)thetas.Count / tiles.Length);
+            var theta = model.FindFace(photo, tile);
+            seen.Add(new SeenFace(theta, model.Encode(photo, theta)));
+            report((double)seen.Count / tiles.Length);
         }
-        var encodings = model.Encode([.. Enumerable.Repeat(photo, tiles.Length)], thetas);
-        var seen = thetas.Zip(encodings, (theta, encoding) => new SeenFace(theta, encoding));
         float[] style = StyleWeights.Parse(null, model.Card);
         var proposals = seen.Prepend(whole)
             .Where(face => face.Encoding.Presence >= model.Card.PresenceThreshold)
