@@ -9,11 +9,12 @@ import torch
 from .crops import invert
 from .data import compose, to_pixels, to_square, warp
 from .label import to_tensor
-from .network import SECOND_LOOK_ZOOM, SMALL_SIZE, STYLES, InfiniteLandmarks, chain, to_photo
+from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLandmarks, chain, to_photo
 
 BATCH = 32
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
 MAX_SIGMA = 0.05  # mean of a face's landmarks, in I'
+HALF_FACE_M, COVER, ALIKE = 0.08, 1.25, 0.7  # as in FaceSearch.cs
 
 
 def crops(images, theta: torch.Tensor, size: int) -> torch.Tensor:
@@ -85,10 +86,20 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
         sigma = np.exp(looks["log_sigma"]).mean(1)
         accepted = (looks["presence"] >= threshold) & (sigma <= MAX_SIGMA)
         kept[lost] = accepted.any()
-        best = np.where(accepted, sigma, np.inf).argmin() if kept[lost] else looks["presence"].argmax()
+        best = largest(looks, sigma, accepted) if kept[lost] else looks["presence"].argmax()
         for key, value in looks.items():
             result[key][lost] = value[best]
     return result, kept
+
+
+def largest(looks: dict, sigma: np.ndarray, accepted: np.ndarray) -> int:
+    """Of the accepted looks at an image, the surest at its largest face: what is near and much smaller is a part of it."""
+    zoom = np.sqrt(np.abs(np.linalg.det(looks["theta"][:, :, :2])))
+    radius = np.where(accepted, zoom * 2 * looks["focal_mm"][:, 0] / SENSOR_MM / -looks["translation"][:, 2] * HALF_FACE_M, 0)
+    centre = looks["photo_points"].mean(1)
+    first = radius.argmax()
+    same = accepted & (np.linalg.norm(centre - centre[first], axis=1) < COVER * radius[first]) & (radius >= ALIKE * radius[first])
+    return int(np.where(same, sigma, np.inf).argmin())
 
 
 def found_in(network: InfiniteLandmarks, images, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:

@@ -27,6 +27,10 @@ internal sealed class FaceSearch(FaceModel model)
     // under 0.04 face-image units (the outer eyes are 0.7 apart), and what passed for a face in 46 photos of things, 0.051.
     private const float MaxSigma = 0.05f;
 
+    // Two heads' centres are a head's width apart, or the nearer one hides the other. What is found this near, in half faces,
+    // is the same face again, or, where it is much smaller, an ear or a mouth taken for one.
+    private const float Cover = 1.25f, Alike = 0.7f;
+
     // Its sigma stands for the face's: from the brows to the lower lip of the canonical chart.
     private static readonly Uv[] Probe = [.. from v in Enumerable.Range(0, 8) from u in Enumerable.Range(0, 8) select new Uv(0.2f + (0.6f * u / 7), 0.2f + (0.6f * v / 7))];
 
@@ -50,17 +54,23 @@ internal sealed class FaceSearch(FaceModel model)
             .Select(face => (Face: face, Answers: model.Predict(face.Encoding, Probe, style, photo.Name)))
             .Select(proposal => (proposal.Face, proposal.Answers.Head, Sigma: proposal.Face == whole ? 0 : proposal.Answers.Sigma.Average()))
             .Where(proposal => proposal.Sigma <= MaxSigma)
-            .OrderBy(proposal => proposal.Sigma)
-            .Select(proposal => Locate(photo, proposal.Face, proposal.Head));
-        var faces = new List<FaceSpot>();
+            .Select(proposal => (Spot: Locate(photo, proposal.Face, proposal.Head), proposal.Sigma))
+            .Where(proposal => proposal.Spot.Radius > 0)
+            .OrderByDescending(proposal => proposal.Spot.Radius);
+        var heads = new List<List<(FaceSpot Spot, float Sigma)>>(); // The largest look at each comes first.
         foreach (var proposal in proposals)
         {
-            if (proposal.Radius > 0 && !faces.Exists(face => SameHead(face, proposal)))
+            var head = heads.Find(head => Covers(head[0].Spot, proposal.Spot));
+            if (head is null)
             {
-                faces.Add(proposal);
+                heads.Add([proposal]);
+            }
+            else if (proposal.Spot.Radius >= Alike * head[0].Spot.Radius)
+            {
+                head.Add(proposal);
             }
         }
-        return [.. faces.OrderByDescending(face => face.Radius).ThenBy(face => face.Centre.X)];
+        return [.. heads.Select(head => head.MinBy(look => look.Sigma).Spot).OrderByDescending(face => face.Radius).ThenBy(face => face.Centre.X)];
     }
 
     // Squares whose centre lies in the photo: tile to photo, both in [-1, 1] of their squares.
@@ -92,7 +102,6 @@ internal sealed class FaceSearch(FaceModel model)
         return new FaceSpot(face, new PixelPoint(points.Average(point => point.X), points.Average(point => point.Y)), camera.PixelsPerMetre * HalfFace);
     }
 
-    // Two heads' centres are a head's width apart; two looks at one face differ by a tenth of it.
-    private static bool SameHead(FaceSpot a, FaceSpot b) =>
-        Vector2.Distance(new(a.Centre.X, a.Centre.Y), new(b.Centre.X, b.Centre.Y)) < (a.Radius + b.Radius) / 2;
+    private static bool Covers(FaceSpot larger, FaceSpot smaller) =>
+        Vector2.Distance(new(larger.Centre.X, larger.Centre.Y), new(smaller.Centre.X, smaller.Centre.Y)) < Cover * larger.Radius;
 }
