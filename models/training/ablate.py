@@ -195,7 +195,7 @@ class DetectorSamples(Samples):
         moved = jitter(theta, random, 0.5)
         theta = np.c_[np.eye(2) * np.sqrt(np.linalg.det(moved[:, :2])), moved[:, 2]]
         image = warp(source.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
-        return {"face": photometric(image, random), **self.labels(source, random, theta, compose(invert(theta), square)), "present": True}
+        return {"face": photometric(image, random), **self.labels(source, self.choose(source, random), theta, compose(invert(theta), square)), "present": True}
 
 
 def detected(detector, images: list[np.ndarray]) -> torch.Tensor:

@@ -2,6 +2,12 @@
 import cv2
 import numpy as np
 
+from .groups import grey
+from .skin import sample_tone, to_srgb
+
+SKIN_CHROMA = 12.0  # deviation of a* and b* over a face's skin, and so how near another pixel's must be, 8-bit CIELAB
+SKIN_GAIN = (0.4, 2.2)  # of sRGB levels: more shows noise, less no face
+
 
 def photometric(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Colour, exposure, blur, noise, JPEG, occluders: [H, W, 3] uint8 to the same."""
@@ -35,6 +41,26 @@ def photometric(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
         quality = int(random.integers(12, 70))
         image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
     return image
+
+
+def recolour(image: np.ndarray, skin: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The skin of image [H, W, 3] another tone of human skin: whatever has the hue seen at its points `skin` [K, 2] px.
+
+    Where the picture has no colour, or none of the points, it stays as it is.
+    """
+    inside = ((skin >= 0) & (skin < image.shape[0])).all(1)
+    if not inside.any() or grey(image):
+        return image
+    x, y = skin[inside].astype(int).T
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
+    own = np.median(image[y, x], 0)
+    _, a, b = np.median(lab[y, x], 0)
+    level = np.arange(256)
+    alike = [np.exp(-0.5 * ((level - centre) / SKIN_CHROMA) ** 2).astype(np.float32) for centre in (a, b)]
+    mask = cv2.LUT(lab[..., 1], alike[0]) * cv2.LUT(lab[..., 2], alike[1])
+    tone = 255 * to_srgb(sample_tone(random))
+    gain = np.clip(tone / np.maximum(own, 8), *SKIN_GAIN).astype(np.float32)
+    return np.clip(image * (1 + cv2.GaussianBlur(mask, (0, 0), 2.0)[..., None] * (gain - 1)), 0, 255).astype(np.uint8)
 
 
 def occlude(image: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -15,10 +15,11 @@ from scipy.spatial import Delaunay
 from torch.utils.data import IterableDataset
 
 from .anchors import INNER, chosen, known_uv, mirror_order
-from .augment import backdrop, photometric
+from .augment import backdrop, photometric, recolour
 from .canonical import read_layout
 from .crops import MARGIN, apply, face_theta, invert
 from .facemesh import POINTS
+from .groups import BARE_SKIN, balancing, grey, parted, sections, typology_angle
 from .network import POSITION_MAP, SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES
 
 QUERIES = 80  # of a sample; the 51 inner iBUG points are always among them
@@ -27,6 +28,7 @@ PICTURE_SIZE = 320
 TURNED, TURNED_SHARE = np.cos(np.radians(50)), 0.3  # of the renders drawn: heads turned that far are hard, and rare
 NEGATIVE_SHARE = 0.08  # of the samples that teach presence
 SHRUNK_SIZE = {"compact": SMALL_SIZE // 2, "paper": SMALL_SIZE}  # what S looks at inside
+RECOLOURED_SHARE = 0.3  # of the portraits drawn that are in colour: skin of another tone
 STEADY_V = 0.5  # the upper face is above this v
 VALIDATION_EVERY = 20  # portraits whose numeric id it divides are validation
 
@@ -62,18 +64,29 @@ class Photos:
             names = archive["names"]
             chosen = (names % VALIDATION_EVERY == 0) == validation
             self.names = names[chosen]
+            yaw = archive["yaw"][chosen]
             points = np.concatenate([archive["landmarks"][chosen, :, :2], archive["position"][chosen]], 2)  # [N, 468, 5]
         corners, weights = inner_weights()
         points = np.concatenate([points, np.einsum("nkcx,kc->nkx", points[:, corners], weights)], 1).astype(np.float32)
         self.points, self.positions = points[..., :2], points[..., 2:]
         self.uv = known_uv()
         self.images = [cv2.imread(str(folder / f"{name:06d}.jpg"), cv2.IMREAD_COLOR)[..., ::-1] for name in self.names]
+        self.described = [describe(self.source(i), angle) for i, angle in enumerate(yaw.tolist())]
+        self.chance = balancing(list(sections(*map(np.array, zip(*self.described))).values())) if self.described else np.zeros(0)  # of being drawn
 
     def __len__(self):
         return len(self.images)
 
     def source(self, index: int) -> Source:
         return Source(self.images[index], self.points[index], self.uv, STYLES.index("photo"), self.positions[index])
+
+
+def describe(source: Source, yaw: float) -> tuple[float, float, bool, float]:
+    """Of a picture of yaw degrees what `sections` groups by: its tone (ITA, degrees or NaN), yaw, whether it is grey, how far its mouth is open."""
+    skin = list(BARE_SKIN)
+    seen = np.ones(len(skin), bool) if source.visible is None else source.visible[skin]
+    opened = parted(source.position) - parted(mean_points(source.uv))
+    return typology_angle(source.image, source.points[skin], seen), yaw, grey(source.image), opened
 
 
 def on_face(uv: np.ndarray) -> np.ndarray:
@@ -116,7 +129,8 @@ class Renders:
         shards = []
         for path in sorted(folder.glob("shard-*.npz")):
             with np.load(path) as archive:
-                shards.append({key: archive[key] for key in ("image", "position", "visible", "rotation", "translation", "focal_mm", "present")})
+                keys = ("image", "position", "visible", "rotation", "translation", "focal_mm", "present", "head")
+                shards.append({key: archive[key] for key in keys if key in archive})
             if limit and sum(len(shard["image"]) for shard in shards) >= limit:
                 break
         with np.load(folder / "queries.npz") as archive:
@@ -140,6 +154,11 @@ class Renders:
                 (self.present if present else self.absent).append((s, i))
         forward = [shards[s]["rotation"][i, 2, 2] for s, i in self.present]
         self.turned = np.flatnonzero(np.array(forward) < TURNED)
+        views = {}
+        for index, (s, i) in enumerate(self.present):
+            if "head" in shards[s]:
+                views.setdefault(int(shards[s]["head"][i]), []).append(index)
+        self.heads = [indices for indices in views.values() if len(indices) > 1]  # of several views
 
     def __len__(self):
         return len(self.present)
@@ -245,6 +264,7 @@ class Samples:
     def __init__(self, photos: Photos, renders: Renders | None, face_size: int, render_share: float = 0.45):
         self.photos, self.renders, self.face_size = photos, renders, face_size
         self.render_share = render_share if renders else 0.0
+        self.chances = photos.chance.cumsum()
 
     def draw(self, random: np.random.Generator) -> Source:
         """A source, perhaps mirrored."""
@@ -252,7 +272,7 @@ class Samples:
             turned = self.renders.turned if random.random() < TURNED_SHARE else range(len(self.renders))
             source = self.renders.source(int(turned[random.integers(len(turned))]))
         else:
-            source = self.photos.source(int(random.integers(len(self.photos))))
+            source = self.photos.source(min(int(np.searchsorted(self.chances, random.random())), len(self.photos) - 1))
         return mirrored(source) if random.random() < 0.5 else source
 
     def choose(self, source: Source, random: np.random.Generator) -> np.ndarray:
@@ -262,21 +282,34 @@ class Samples:
     def crop(self, random: np.random.Generator, negative_share: float = NEGATIVE_SHARE) -> dict:
         """A face image with its labels in I'; `negative_share` of them show no face, or a part of one."""
         source = self.draw(random)
+        return self.cropped(source, self.choose(source, random), random, random.random() < negative_share)
+
+    def pair(self, random: np.random.Generator) -> list[dict]:
+        """`crop` of two views of one head, with the same queries and neither or both mirrored."""
+        views = random.choice(self.renders.heads[random.integers(len(self.renders.heads))], 2, replace=False)
+        sources = [self.renders.source(int(view)) for view in views]
+        if random.random() < 0.5:
+            sources = [mirrored(source) for source in sources]
+        chosen = self.choose(sources[0], random)
+        return [self.cropped(source, chosen, random) for source in sources]
+
+    def cropped(self, source: Source, chosen: np.ndarray, random: np.random.Generator, negative: bool = False) -> dict:
         square = to_square(source.image)
         theta = label_theta(apply(square, source.points))
-        negative = random.random() < negative_share
         if negative:
             image = self.faceless(random, source, theta)
         else:
             theta = jitter(theta, random, random.uniform(0.15, 0.75))  # as far off as S is with its second look
-            image = warp(source.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
-        return {"face": photometric(image, random), **self.labels(source, random, theta, compose(invert(theta), square)), "present": not negative}
+            into = compose(to_pixels(self.face_size), compose(invert(theta), square))
+            image = warp(source.image, into, self.face_size)
+            if source.rotation is None and random.random() < RECOLOURED_SHARE:
+                image = recolour(image, apply(into, source.points[list(BARE_SKIN)]), random)
+        return {"face": photometric(image, random), **self.labels(source, chosen, theta, compose(invert(theta), square)), "present": not negative}
 
-    def labels(self, source: Source, random: np.random.Generator, theta: np.ndarray, place: np.ndarray) -> dict:
-        """Of a few queries of the source, whose pixels `place` [2, 3] brings to the labels' space, and its pose in crop theta."""
+    def labels(self, source: Source, chosen: np.ndarray, theta: np.ndarray, place: np.ndarray) -> dict:
+        """Of the chosen points of the source, whose pixels `place` [2, 3] brings to the labels' space, and its pose in crop theta."""
         solid = source.rotation is not None
         rotation, distance = pose_in_crop(source, theta) if solid else (np.eye(3), 1.0)
-        chosen = self.choose(source, random)
         return {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": solid, "position": source.position[chosen],
                 "rotation": rotation, "distance": distance, "points": apply(place, source.points[chosen]), "anchors": apply(place, source.points[anchored()[0]])}
 
@@ -308,17 +341,18 @@ class Samples:
     def picture(self, random: np.random.Generator, size: int = PICTURE_SIZE, negative_share: float = 0.0) -> dict:
         """A square picture with the face anywhere, and its labels in the picture; `negative_share` of them have no face."""
         source = self.draw(random)
+        chosen = self.choose(source, random)
         square = to_square(source.image)
         theta = label_theta(apply(square, source.points))
         if random.random() < negative_share:
             image = cv2.resize(self.faceless(random, source, theta), (size, size))
-            return {"face": photometric(image, random), **self.labels(source, random, theta, square), "theta": theta, "present": False}
+            return {"face": photometric(image, random), **self.labels(source, chosen, theta, square), "theta": theta, "present": False}
         place = placement(theta, source, random)
         letterboxed = place[0, 0] == 1 and random.random() < 0.7
         onto = np.zeros((size, size, 3), np.uint8) if letterboxed else backdrop(size, random)
         image = warp(source.image, compose(to_pixels(size), compose(place, square)), size, onto)
         theta = label_theta(apply(compose(place, square), source.points))
-        labels = self.labels(source, random, compose(invert(place), theta), compose(place, square))
+        labels = self.labels(source, chosen, compose(invert(place), theta), compose(place, square))
         return {"face": photometric(image, random), **labels, "theta": theta, "present": True}
 
 
@@ -350,10 +384,11 @@ def placement(theta: np.ndarray, source: Source, random: np.random.Generator) ->
 
 
 class Stream(IterableDataset):
-    """Batches of `kind` ("crop" or "picture") without end, a different seed for each worker."""
+    """Batches of `kind` ("crop" or "picture") without end, a different seed for each worker. They begin with `pairs` of views of
+    one head; `paired` [batch] says of each sample whether it is of those."""
 
-    def __init__(self, samples: Samples, kind: str, batch: int, seed: int, **options):
-        self.samples, self.kind, self.batch, self.seed, self.options = samples, kind, batch, seed, options
+    def __init__(self, samples: Samples, kind: str, batch: int, seed: int, pairs: int = 0, **options):
+        self.samples, self.kind, self.batch, self.seed, self.pairs, self.options = samples, kind, batch, seed, pairs, options
 
     def __iter__(self):
         cv2.setNumThreads(0)
@@ -361,7 +396,9 @@ class Stream(IterableDataset):
         random = np.random.default_rng((self.seed, worker.id if worker else 0))
         draw = getattr(self.samples, self.kind)
         while True:
-            yield collate([draw(random, **self.options) for _ in range(self.batch)])
+            views = [view for _ in range(self.pairs) for view in self.samples.pair(random)]
+            others = [draw(random, **self.options) for _ in range(self.batch - len(views))]
+            yield collate(views + others) | {"paired": torch.arange(self.batch) < len(views)}
 
 
 def collate(samples: list[dict]) -> dict:

@@ -15,8 +15,8 @@ from .data import Photos, Renders, column, mean_points, on_face, to_square
 from .export import load_checkpoint
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
 from .faces import answers, found_in, positions_at, search
-from .groups import BARE_SKIN, LENS_BANDS, SIZE_BANDS, YAW_BANDS, banded, by_tone, summarise, typology_angle
-from .label import GREY_CHROMA, Teacher
+from .groups import BARE_SKIN, LENS_BANDS, SIZE_BANDS, YAW_BANDS, banded, by_tone, grey, summarise, typology_angle
+from .label import Teacher
 from .network import SENSOR_MM, STYLES
 from .results import heat_map, page, write
 
@@ -138,8 +138,8 @@ def portrait_groups(photos: Photos, errors: dict, kept: np.ndarray) -> dict:
     skin = list(BARE_SKIN)
     tone = np.array([typology_angle(image, points[skin], np.ones(len(skin), bool)) for image, points in zip(photos.images, photos.points)])
     size = errors["eyes"] * np.array([max(image.shape[:2]) for image in photos.images]) / 2
-    grey = np.array([np.ptp(image, axis=2).mean() < GREY_CHROMA for image in photos.images])
-    groups = {"colour": {"grey": grey, "in colour": ~grey}, "outer-eye distance": banded(size, SIZE_BANDS, "px"), "skin as pictured, ITA in degrees": by_tone(tone)}
+    uncoloured = np.array([grey(image) for image in photos.images])
+    groups = {"colour": {"grey": uncoloured, "in colour": ~uncoloured}, "outer-eye distance": banded(size, SIZE_BANDS, "px"), "skin as pictured, ITA in degrees": by_tone(tone)}
     return {f"Portraits by {name}": summarise(errors["error"], kept, group) for name, group in groups.items()}
 
 

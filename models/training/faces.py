@@ -6,7 +6,7 @@ Every look is resampled from the picture at its own resolution, however large. P
 import numpy as np
 import torch
 
-from .crops import invert
+from .crops import apply, invert
 from .data import compose, to_pixels, to_square, warp
 from .label import to_tensor
 from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLandmarks, chain, to_photo
@@ -14,7 +14,7 @@ from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLa
 BATCH = 32
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
 MAX_SIGMA = 0.05  # mean of a face's landmarks, in I'
-HALF_FACE_M, COVER, ALIKE = 0.08, 1.25, 0.7  # as in FaceSearch.cs
+HALF_FACE_M, COVER, ALIKE = 0.08, 1.4, 0.7  # as in FaceSearch.cs
 
 
 def crops(images, theta: torch.Tensor, size: int) -> torch.Tensor:
@@ -95,10 +95,11 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
 def largest(looks: dict, sigma: np.ndarray, accepted: np.ndarray) -> int:
     """Of the accepted looks at an image, the surest at its largest face: what is near and much smaller is a part of it."""
     zoom = np.sqrt(np.abs(np.linalg.det(looks["theta"][:, :, :2])))
-    radius = np.where(accepted, zoom * 2 * looks["focal_mm"][:, 0] / SENSOR_MM / -looks["translation"][:, 2] * HALF_FACE_M, 0)
-    centre = looks["photo_points"].mean(1)
+    scale = 2 * looks["focal_mm"][:, 0] / SENSOR_MM / -looks["translation"][:, 2]  # of the face image, at the head's depth
+    radius = np.where(accepted, zoom * scale * HALF_FACE_M, 0)
     first = radius.argmax()
-    same = accepted & (np.linalg.norm(centre - centre[first], axis=1) < COVER * radius[first]) & (radius >= ALIKE * radius[first])
+    head = apply(looks["theta"][first], scale[first] * looks["translation"][first, :2] * [1, -1])
+    same = accepted & (np.linalg.norm(looks["photo_points"].mean(1) - head, axis=1) < COVER * radius[first]) & (radius >= ALIKE * radius[first])
     return int(np.where(same, sigma, np.inf).argmin())
 
 

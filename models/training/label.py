@@ -29,6 +29,7 @@ from .canonical import read_layout
 from .data import VALIDATION_EVERY, mean_points
 from .facemesh import CROP_SIZE, INNER_POINTS, LEFT_INNER_EYE, LEFT_OUTER_EYE, RIGHT_INNER_EYE, RIGHT_OUTER_EYE
 from .fit import fit, modes_at
+from .groups import GREY_CHROMA
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,6 @@ MIN_EYE_DISTANCE = 18.0     # the outer eyes are at least this many pixels apart
 MIN_INSIDE = 0.95           # at least this share of the points lies in the photo
 MAX_EYE_MISMATCH = 0.35     # FaceMesh and BlazeFace agree this well where the eyes are
 MAX_SHAPE_ERROR = 0.065     # the points fit the mean face this well (rms)
-GREY_CHROMA = 4.0           # a photo is grey when max - min of its RGB (0..255) is less than this on average
 
 
 class Found(NamedTuple):

@@ -26,6 +26,7 @@ AVERAGE = 0.999  # of the weights' exponential moving average, which is what is 
 WARM_UP = 300  # steps
 CLIP = {"transformer": 1.0, "landmarks": 20.0, "joint": 20.0}  # of the gradient's norm
 FROZEN = 7  # first layers of FaceMesh's trunk that F keeps as they are: at 96 and 48 px they are half of a step
+PAIRED_SHARE = 0.25  # of the landmarks stage's samples: two views of one head
 OUTLIER = 2.0  # sigmas
 TYPICAL_SIGMA = 0.02  # of I'
 
@@ -130,7 +131,16 @@ def anchor_losses(answer: dict, target: torch.Tensor, present: torch.Tensor) -> 
 
 
 def landmarks_loss(network: InfiniteLandmarks, batch: dict) -> dict:
-    return answer_loss(network.read(batch["face"], batch["uv"], batch["style"]), batch)
+    answer = network.read(batch["face"], batch["uv"], batch["style"])
+    return {**answer_loss(answer, batch), **views_loss(answer["position"], batch["paired"])}
+
+
+def views_loss(position: torch.Tensor, paired: torch.Tensor) -> dict:
+    """What ties the canonical shapes of two views of a head together. Of position [B, K, 3] the paired ones stand in twos."""
+    if not paired.any():
+        return {}
+    first, second = position[paired].view(-1, 2, *position.shape[1:]).unbind(1)
+    return {"views": 10.0 * (first - second).abs().mean() * 100}  # cm
 
 
 def answer_loss(answer: dict, batch: dict) -> dict:
@@ -223,7 +233,8 @@ def train(arguments: argparse.Namespace) -> None:
     photos = Photos(arguments.labels, arguments.portraits, validation=False)
     log.info("%d portraits, %d renders (+%d without a face)", len(photos), len(renders) if renders else 0, len(renders.absent) if renders else 0)
     samples = Samples(photos, renders, network.preset.face_size, arguments.render_share)
-    kind, options = {"transformer": ("picture", {"size": SHRUNK_SIZE[arguments.preset]}), "landmarks": ("crop", {"negative_share": arguments.negative_share}),
+    pairs = round(PAIRED_SHARE * arguments.batch / 2) if renders and renders.heads else 0
+    kind, options = {"transformer": ("picture", {"size": SHRUNK_SIZE[arguments.preset]}), "landmarks": ("crop", {"negative_share": arguments.negative_share, "pairs": pairs}),
                      "joint": ("picture", {"negative_share": arguments.negative_share})}[arguments.stage]
     stream = Stream(samples, kind, arguments.batch, arguments.seed + step, **options)
     loading = {"prefetch_factor": 6} if arguments.workers else {}

@@ -6,8 +6,9 @@ namespace MeshFromFaces.Core.Inference;
 
 /// <summary>One of the faces of a photo.</summary>
 /// <param name="Centre">The middle of the face in the photo.</param>
+/// <param name="Head">The middle of the head, between the ears, in the photo.</param>
 /// <param name="Radius">Photo pixels that <see cref="FaceSearch.HalfFace"/> spans at the head's depth: how large the head appears, whichever way it looks.</param>
-internal sealed record FaceSpot(SeenFace Face, PixelPoint Centre, float Radius);
+internal sealed record FaceSpot(SeenFace Face, PixelPoint Centre, PixelPoint Head, float Radius);
 
 /// <summary>
 /// Every face of a photo, without a detector: the transformer looks at overlapping tiles of the photo as it looks at the
@@ -27,9 +28,9 @@ internal sealed class FaceSearch(FaceModel model)
     // under 0.04 face-image units (the outer eyes are 0.7 apart), and what passed for a face in 46 photos of things, 0.051.
     private const float MaxSigma = 0.05f;
 
-    // Two heads' centres are a head's width apart, or the nearer one hides the other. What is found this near, in half faces,
-    // is the same face again, or, where it is much smaller, an ear or a mouth taken for one.
-    private const float Cover = 1.25f, Alike = 0.7f;
+    // Two heads' centres are a head's width apart, or the nearer one hides the other. What is found this near a head's centre,
+    // in half faces, is the same face again, or, where it is much smaller, an ear or a mouth taken for one.
+    private const float Cover = 1.4f, Alike = 0.7f;
 
     // Its sigma stands for the face's: from the brows to the lower lip of the canonical chart.
     private static readonly Uv[] Probe = [.. from v in Enumerable.Range(0, 8) from u in Enumerable.Range(0, 8) select new Uv(0.2f + (0.6f * u / 7), 0.2f + (0.6f * v / 7))];
@@ -99,9 +100,9 @@ internal sealed class FaceSearch(FaceModel model)
     {
         var camera = new PhotoCamera(face.Encoding.Pose, face.Theta, photo.Width, photo.Height);
         PixelPoint[] points = [.. head.Select(camera.Project)];
-        return new FaceSpot(face, new PixelPoint(points.Average(point => point.X), points.Average(point => point.Y)), camera.PixelsPerMetre * HalfFace);
+        return new FaceSpot(face, new PixelPoint(points.Average(point => point.X), points.Average(point => point.Y)), camera.Project(Vector3.Zero), camera.PixelsPerMetre * HalfFace);
     }
 
     private static bool Covers(FaceSpot larger, FaceSpot smaller) =>
-        Vector2.Distance(new(larger.Centre.X, larger.Centre.Y), new(smaller.Centre.X, smaller.Centre.Y)) < Cover * larger.Radius;
+        Vector2.Distance(new(larger.Head.X, larger.Head.Y), new(smaller.Centre.X, smaller.Centre.Y)) < Cover * larger.Radius;
 }
