@@ -158,9 +158,9 @@ def open_studio(ict: Path, labels: Path, portraits: Path, split: str, cache: Pat
     return Studio(canonical, skins, split, negatives=negatives)
 
 
-def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames: int = 0, zoom: float = 1.0, samples: int | None = None) -> None:
-    """Writes the shards that are not there yet, of SHARD_SAMPLES unless told. A shard that is there is whole."""
-    heads = (samples or SHARD_SAMPLES) // views
+def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames: int = 0, zoom: float = 1.0, samples: int = SHARD_SAMPLES) -> None:
+    """Writes the shards that are not there yet. A shard that is there is whole."""
+    heads = samples // views
     output.mkdir(parents=True, exist_ok=True)
     queries = output / "queries.npz"
     if not queries.exists():

@@ -1,9 +1,10 @@
 """The report of what the training pictures show."""
 import numpy as np
 
-from training.balance import CORNERS, LOWER_LIP, UPPER_LIP, describe, shares
 from training.anchors import known_uv
-from training.data import Source, mean_points
+from training.balance import shares
+from training.data import Source, describe, mean_points
+from training.groups import CORNERS, LOWER_LIP, UPPER_LIP, balancing
 
 
 def test_shares_are_of_what_is_drawn():
@@ -25,4 +26,17 @@ def test_a_picture_is_described_by_its_skin_side_and_mouth():
     image = np.tile(np.uint8([224, 180, 150]), (40, 40, 1))
     source = Source(image, np.full((519, 2), 20.0), uv, 1, position)
     tone, yaw, grey, mouth = describe(source, -30.0)
-    assert 28 < tone < 90 and yaw == 30 and not grey and abs(mouth - 0.2) < 1e-5
+    assert 28 < tone < 90 and yaw == -30 and not grey and abs(mouth - 0.2) < 1e-5
+
+
+def test_what_is_rare_is_drawn_more_often_but_not_without_end():
+    mouth = np.zeros(1000, bool)
+    mouth[:100] = True
+    colour = np.arange(1000) % 2 == 0
+    chance = balancing([{"open": mouth, "closed": ~mouth}, {"colour": colour, "grey": ~colour}])
+    share = chance[mouth].sum()
+    assert abs(share / (1 - share) - 1 / 3) < 1e-3  # the roots of 10 and 90 %
+    assert abs(chance[colour].sum() - 0.5) < 1e-9
+    mouth[:] = False
+    mouth[0] = True
+    assert balancing([{"open": mouth, "closed": ~mouth}]).max() < 4.2 / 1000

@@ -1,16 +1,20 @@
 """The network's spaces and starting points, and both presets from forward pass to ONNX."""
+from types import SimpleNamespace
+
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from training.anchors import chosen as anchors_chosen
 from training.anchors import known_uv, mirror_order
-from training.data import Source, compose, mirrored, pose_in_crop, similarities
+from training.augment import recolour
+from training.data import Samples, Source, Stream, compose, mean_points, mirrored, pose_in_crop, similarities
 from training.crops import apply, invert
 from training.export import export
 from training.modes import principal_modes
 from training.network import InfiniteLandmarks, crop, project, rotate, rotation_matrix, to_photo
-from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss
+from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss, views_loss
 
 
 @pytest.fixture(scope="module")
@@ -284,3 +288,44 @@ def test_preset_runs_forward_backward_and_exports(preset, tmp_path):
     assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
     export(network.eval(), tmp_path, {"name": preset, "version": "0", "presenceThreshold": 0.5, "metrics": {}})
     assert {f.name for f in tmp_path.iterdir()} >= {"spatial_transformer.onnx", "face_encoder.onnx", "landmark_predictor.onnx", "model.json"}
+
+
+def test_two_views_of_a_head_come_with_the_same_queries_and_are_tied_together():
+    random = np.random.default_rng(5)
+    uv, position = known_uv(), mean_points(known_uv())
+    sides = [np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]) for a in (0.1, 0.8)]
+    flat = lambda turn: (100 + 250 * (position @ turn.T)[:, :2] * [1, -1]).astype(np.float32)
+    views = [Source(random.integers(0, 255, (200, 200, 3), np.uint8), flat(turn), uv, 1, position, turn, np.array([0, 0, -1.0]), 60.0, np.ones(len(uv), bool)) for turn in sides]
+
+    class TwoViews(list):
+        heads, turned, absent = [[0, 1]], np.array([0, 1]), []
+        source = list.__getitem__
+
+    photos = SimpleNamespace(chance=np.zeros(0))
+    batch = next(iter(Stream(Samples(photos, TwoViews(views), 96, 1.0), "crop", 6, 3, pairs=2)))
+    assert batch["paired"].tolist() == [True] * 4 + [False] * 2 and batch["present"][:4].all()
+    for first in (0, 2):
+        assert torch.equal(batch["uv"][first], batch["uv"][first + 1]) and torch.equal(batch["position"][first], batch["position"][first + 1])
+        assert not torch.equal(batch["face"][first], batch["face"][first + 1])
+    assert not torch.equal(batch["uv"][0], batch["uv"][2])
+
+    shapes = batch["position"].clone().requires_grad_()
+    assert views_loss(shapes, batch["paired"])["views"] == 0
+    moved = shapes + torch.arange(6.0)[:, None, None] * 1e-3
+    loss = views_loss(moved, batch["paired"])["views"]
+    assert loss > 0
+    (slope,) = torch.autograd.grad(loss, moved)
+    assert (slope[0] < 0).all() and (slope[1] > 0).all() and not slope[4:].any()
+    assert not views_loss(moved, torch.zeros(6, dtype=torch.bool))
+
+
+def test_skin_is_recoloured_and_the_rest_is_not():
+    image = np.full((96, 96, 3), (60, 90, 160), np.uint8)
+    cv2.circle(image, (48, 48), 30, (224, 180, 150), -1)
+    skin = np.array([[40.5, 40.5], [55.5, 45.5], [48.5, 60.5], [300.0, 5.0]])
+    tones = [recolour(image, skin, np.random.default_rng(seed)) for seed in range(12)]
+    assert all(np.abs(tone[:12].astype(int) - image[:12]).max() <= 1 for tone in tones)
+    levels = np.array([tone[48, 48].astype(float) for tone in tones])
+    assert np.ptp(levels[:, 0]) > 80 and (levels[:, 0] > levels[:, 2]).all()  # from dark to light, always skin
+    grey = np.repeat(image[..., :1], 3, 2)
+    assert recolour(grey, skin, np.random.default_rng(1)) is grey and recolour(image, skin + 500, np.random.default_rng(1)) is image

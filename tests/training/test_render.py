@@ -223,16 +223,14 @@ def test_a_film_moves_smoothly(canonical, renderer):
 # Shards
 
 # From here on another renderer's context is the current one: no test after this draws with `renderer`.
-def test_shards_resume_and_hold_what_their_queries_say(canonical, tmp_path, monkeypatch):
-    monkeypatch.setattr(render, "SHARD_SAMPLES", 6)
-    monkeypatch.setattr(render, "NEGATIVES", 0.3)
+def test_shards_resume_and_hold_what_their_queries_say(canonical, tmp_path):
     empty = {"names": (0,), "landmarks": (0, 468, 3), "std": (0, 468), "interocular": (0,), "grey": (0,), "yaw": (0,), "faces": (0,)}
     labels = {name: np.zeros(shape) for name, shape in empty.items()} | {"validation": np.zeros(0, bool)}
-    studio = render.Studio(canonical, SkinLibrary(canonical.ict, canonical.uv, None, labels, tmp_path, False), "training")
-    render.produce(studio, tmp_path, range(0, 2))
+    studio = render.Studio(canonical, SkinLibrary(canonical.ict, canonical.uv, None, labels, tmp_path, False), "training", negatives=0.3)
+    render.produce(studio, tmp_path, range(0, 2), samples=6)
     first = (tmp_path / "shard-0000.npz").stat().st_mtime_ns
     (tmp_path / "shard-0001.npz").unlink()
-    render.produce(studio, tmp_path, range(0, 2))
+    render.produce(studio, tmp_path, range(0, 2), samples=6)
     assert (tmp_path / "shard-0000.npz").stat().st_mtime_ns == first
     shards = [dict(np.load(tmp_path / f"shard-000{n}.npz")) for n in range(2)]
     queries = np.load(tmp_path / "queries.npz")
