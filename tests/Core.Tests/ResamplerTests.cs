@@ -59,6 +59,27 @@ public sealed class ResamplerTests
         AssertSame(expected, planes);
     }
 
+    [Theory]
+    [InlineData(1.7, 0.3)]
+    [InlineData(3.1, -1.2)]
+    [InlineData(9.4, 0.8)]
+    public void A_crop_shows_the_photo_where_it_is(double step, double turn)
+    {
+        // Waves longer than what an output pixel averages: their value at its centre is what it shows.
+        const int Size = 64, Side = 900;
+        double Wave(double x, double y, int channel) => 127.5 + (100 * Math.Sin((x * 0.021) + (channel * 2)) * Math.Cos(y * 0.017));
+        var photo = new Photo("waves", Side, Side, [.. Enumerable.Range(0, Side * Side * 3).Select(i => (byte)Math.Round(Wave((i / 3 % Side) + 0.5, (i / 3 / Side) + 0.5, i % 3)))]);
+        var (sin, cos) = Math.SinCos(turn);
+        var affine = new Affine(step * cos, -step * sin, 450 - (step * (cos - sin) * Size / 2), step * sin, step * cos, 450 - (step * (sin + cos) * Size / 2));
+        var planes = new float[3 * Size * Size];
+        Resampler.Crop(photo, affine, Size, planes);
+        for (int i = 0; i < planes.Length; i++)
+        {
+            var (x, y) = affine.Apply((i % Size) + 0.5, (i / Size % Size) + 0.5);
+            Assert.Equal(Wave(x, y, i / (Size * Size)) / 255, planes[i], tolerance: 0.006);
+        }
+    }
+
     [Fact]
     public void A_crop_of_a_large_photo_does_not_alias()
     {

@@ -11,8 +11,13 @@ namespace MeshFromFaces.Core.Imaging;
 /// </summary>
 internal static class Resampler
 {
-    // Samples a side of one output pixel; more would only refine an average of hundreds.
+    // Samples a side of one output pixel, where a crop that is stretched has more photo pixels one way than the other.
     private const int MaxSamples = 16;
+
+    // Photo pixels that a step of a crop keeps when the photo is first averaged in blocks, as in training: at one, the blocks'
+    // grid would show through the crop's. A block's sum, a column at a time, fits into 16 bits.
+    private const double StepInBlocks = 1.3;
+    private const int MaxBlock = ushort.MaxValue / byte.MaxValue;
 
     /// <summary>The photo centred in its square with black around it, shrunk by exact area averages (enlarged: bilinear).</summary>
     /// <param name="planes">[3, size, size] at <paramref name="offset"/>.</param>
@@ -50,13 +55,19 @@ internal static class Resampler
     }
 
     /// <summary>
-    /// The face image I': each output pixel is the mean of a regular grid of bilinear samples over the photo area it
-    /// covers, about one a photo pixel, so that a large photo does not alias; black outside the photo.
+    /// The face image I', as training has it: a large photo is averaged in square blocks, so that it does not alias, to a little
+    /// over the crop's resolution; each output pixel is then the mean of a regular grid of bilinear samples over the area it
+    /// covers, about one a block. Black outside the photo.
     /// </summary>
     /// <param name="toPhoto">Output pixels (centres at half-integers) to photo pixels.</param>
     /// <param name="planes">[3, size, size] at <paramref name="offset"/>.</param>
     public static void Crop(Photo photo, Affine toPhoto, int size, float[] planes, int offset = 0)
     {
+        int block = BlockSide(toPhoto);
+        if (block > 1)
+        {
+            (photo, toPhoto) = InBlocks(photo, toPhoto, size, block);
+        }
         int across = Samples(toPhoto.Xx, toPhoto.Yx);
         int down = Samples(toPhoto.Xy, toPhoto.Yy);
         float scale = 1f / (255f * across * down);
@@ -86,8 +97,77 @@ internal static class Resampler
         });
     }
 
-    /// <summary>Photo pixels covered by one step, as a count of samples.</summary>
-    internal static int Samples(double dx, double dy) => (int)Math.Clamp(Math.Round(Math.Sqrt((dx * dx) + (dy * dy))), 1, MaxSamples);
+    private static int Samples(double dx, double dy) => (int)Math.Clamp(Math.Round(Math.Sqrt((dx * dx) + (dy * dy))), 1, MaxSamples);
+
+    private static int BlockSide(Affine toPhoto)
+    {
+        double across = Math.Sqrt((toPhoto.Xx * toPhoto.Xx) + (toPhoto.Yx * toPhoto.Yx)), down = Math.Sqrt((toPhoto.Xy * toPhoto.Xy) + (toPhoto.Yy * toPhoto.Yy));
+        return (int)Math.Clamp(Math.Min(across, down) / StepInBlocks, 1, MaxBlock);
+    }
+
+    // The blocks of the photo that the crop sees, averaged, and the affine to them.
+    private static (Photo Blocks, Affine ToBlocks) InBlocks(Photo photo, Affine toPhoto, int size, int block)
+    {
+        var (left, columns) = Range(toPhoto.Xx, toPhoto.Xy, toPhoto.X0, photo.Width);
+        var (top, rows) = Range(toPhoto.Yx, toPhoto.Yy, toPhoto.Y0, photo.Height);
+        int stride = photo.Width * 3, start = left * block * 3, length = Math.Min(columns * block * 3, stride - start);
+        float mean = 1f / (block * block);
+        byte[] pixels = new byte[rows * columns * 3];
+        Parallel.For(0, rows, () => new ushort[columns * block * 3], (row, _, sums) =>
+        {
+            Array.Clear(sums); // What lies beyond the photo stays black.
+            int first = (top + row) * block;
+            for (int y = first; y < Math.Min(first + block, photo.Height); y++)
+            {
+                Add(photo.Pixels.AsSpan((y * stride) + start, length), sums);
+            }
+            for (int column = 0; column < columns; column++)
+            {
+                int r = 0, g = 0, b = 0;
+                for (int i = column * block * 3; i < (column + 1) * block * 3; i += 3)
+                {
+                    r += sums[i];
+                    g += sums[i + 1];
+                    b += sums[i + 2];
+                }
+                int pixel = ((row * columns) + column) * 3;
+                pixels[pixel] = (byte)((r * mean) + 0.5f);
+                pixels[pixel + 1] = (byte)((g * mean) + 0.5f);
+                pixels[pixel + 2] = (byte)((b * mean) + 0.5f);
+            }
+            return sums;
+        }, _ => { });
+        double scale = 1.0 / block;
+        var toBlocks = new Affine(
+            toPhoto.Xx * scale, toPhoto.Xy * scale, (toPhoto.X0 * scale) - left,
+            toPhoto.Yx * scale, toPhoto.Yy * scale, (toPhoto.Y0 * scale) - top);
+        return (new Photo(photo.Name, columns, rows, pixels), toBlocks);
+
+        // Blocks that the crop covers along one axis, and one more on either side for what is between their centres.
+        (int First, int Count) Range(double perX, double perY, double origin, int side)
+        {
+            double low = origin + (Math.Min(perX, 0) * size) + (Math.Min(perY, 0) * size), high = low + ((Math.Abs(perX) + Math.Abs(perY)) * size);
+            int most = (side + block - 1) / block;
+            int first = (int)Math.Clamp(Math.Floor(low / block) - 1, 0, most - 1), end = (int)Math.Clamp(Math.Ceiling(high / block) + 1, first + 1, most);
+            return (first, end - first);
+        }
+    }
+
+    private static void Add(ReadOnlySpan<byte> row, Span<ushort> sums)
+    {
+        int i = 0;
+        for (; Vector.IsHardwareAccelerated && i <= row.Length - Vector<byte>.Count; i += Vector<byte>.Count)
+        {
+            Vector.Widen(new Vector<byte>(row[i..]), out var low, out var high);
+            var target = MemoryMarshal.Cast<ushort, Vector<ushort>>(sums.Slice(i, Vector<byte>.Count));
+            target[0] += low;
+            target[1] += high;
+        }
+        for (; i < row.Length; i++)
+        {
+            sums[i] += row[i];
+        }
+    }
 
     // All three channels at once; positions are positive here, so the cast rounds down.
     private static Vector128<float> Inside(ReadOnlySpan<byte> pixels, int width, float fx, float fy)

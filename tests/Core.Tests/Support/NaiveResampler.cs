@@ -30,6 +30,12 @@ internal static class NaiveResampler
 
     public static void Crop(Photo photo, Affine toPhoto, int size, float[] planes, int offset = 0)
     {
+        int block = (int)Math.Max(1, Math.Min(Length(toPhoto.Xx, toPhoto.Yx), Length(toPhoto.Xy, toPhoto.Yy)) / 1.3);
+        if (block > 1)
+        {
+            photo = InBlocks(photo, block);
+            toPhoto = new Affine(toPhoto.Xx / block, toPhoto.Xy / block, toPhoto.X0 / block, toPhoto.Yx / block, toPhoto.Yy / block, toPhoto.Y0 / block);
+        }
         int across = Samples(toPhoto.Xx, toPhoto.Yx), down = Samples(toPhoto.Xy, toPhoto.Yy);
         for (int i = 0; i < 3 * size * size; i++)
         {
@@ -47,8 +53,29 @@ internal static class NaiveResampler
         }
     }
 
-    // One a photo pixel, 16 at most.
-    private static int Samples(double dx, double dy) => (int)Math.Clamp(Math.Round(Math.Sqrt((dx * dx) + (dy * dy))), 1, 16);
+    // One a pixel, 16 at most.
+    private static int Samples(double dx, double dy) => (int)Math.Clamp(Math.Round(Length(dx, dy)), 1, 16);
+
+    private static double Length(double dx, double dy) => Math.Sqrt((dx * dx) + (dy * dy));
+
+    private static Photo InBlocks(Photo photo, int block)
+    {
+        int width = (photo.Width + block - 1) / block, height = (photo.Height + block - 1) / block;
+        byte[] pixels = new byte[width * height * 3];
+        for (int i = 0; i < pixels.Length; i++)
+        {
+            int left = i / 3 % width * block, top = i / 3 / width * block, sum = 0;
+            for (int y = top; y < Math.Min(top + block, photo.Height); y++)
+            {
+                for (int x = left; x < Math.Min(left + block, photo.Width); x++)
+                {
+                    sum += photo.Pixels[(((y * photo.Width) + x) * 3) + (i % 3)];
+                }
+            }
+            pixels[i] = (byte)((sum * (1f / (block * block))) + 0.5f);
+        }
+        return new Photo(photo.Name, width, height, pixels);
+    }
 
     private static double Bilinear(Photo photo, double x, double y, int channel)
     {
