@@ -16,6 +16,11 @@ public class Landmarks
     private readonly Uv[] _sparse = [.. Layout.Read("ibug68", File.ReadAllBytes(Path.Combine(FacePipeline.DefaultCanonicalFolder, "layouts", "ibug68.json"))).Queries];
     private readonly Uv[] _dense = [.. Scene.CanonicalMesh().Topology.Vertices];
 
+    private EncodedFace _face = null!;
+
+    [GlobalSetup]
+    public void Setup() => _face = _model.Encode(_photo, Theta.Identity);
+
     [Benchmark(Baseline = true)]
     public object Points68() => Answer(_sparse);
 
@@ -27,6 +32,9 @@ public class Landmarks
 
     [Benchmark]
     public object Encode() => _model.Encode(_photo, Theta.Identity);
+
+    [Benchmark]
+    public object Predict() => _model.Predict(_face, _sparse, StyleWeights.Parse(null, _model.Card), _photo.Name);
 
     [GlobalCleanup]
     public void Close() => _model.Dispose();

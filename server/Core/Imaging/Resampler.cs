@@ -14,9 +14,7 @@ internal static class Resampler
     // Samples a side of one output pixel, where a crop that is stretched has more photo pixels one way than the other.
     private const int MaxSamples = 16;
 
-    // Photo pixels that a step of a crop keeps when the photo is first averaged in blocks, as in training: at one, the blocks'
-    // grid would show through the crop's. A block's sum, a column at a time, fits into 16 bits.
-    private const double StepInBlocks = 1.3;
+    // A block's sum, a column at a time, fits into 16 bits.
     private const int MaxBlock = ushort.MaxValue / byte.MaxValue;
 
     /// <summary>The photo centred in its square with black around it, shrunk by exact area averages (enlarged: bilinear).</summary>
@@ -55,8 +53,8 @@ internal static class Resampler
     }
 
     /// <summary>
-    /// The face image I', as training has it: a large photo is averaged in square blocks, so that it does not alias, to a little
-    /// over the crop's resolution; each output pixel is then the mean of a regular grid of bilinear samples over the area it
+    /// The face image I': a large photo is averaged in square blocks, so that it does not alias, to the crop's resolution or a
+    /// little more, as in training; each output pixel is then the mean of a regular grid of bilinear samples over the area it
     /// covers, about one a block. Black outside the photo.
     /// </summary>
     /// <param name="toPhoto">Output pixels (centres at half-integers) to photo pixels.</param>
@@ -102,7 +100,7 @@ internal static class Resampler
     private static int BlockSide(Affine toPhoto)
     {
         double across = Math.Sqrt((toPhoto.Xx * toPhoto.Xx) + (toPhoto.Yx * toPhoto.Yx)), down = Math.Sqrt((toPhoto.Xy * toPhoto.Xy) + (toPhoto.Yy * toPhoto.Yy));
-        return (int)Math.Clamp(Math.Min(across, down) / StepInBlocks, 1, MaxBlock);
+        return (int)Math.Clamp(Math.Min(across, down), 1, MaxBlock);
     }
 
     // The blocks of the photo that the crop sees, averaged, and the affine to them.

@@ -30,7 +30,7 @@ internal static class NaiveResampler
 
     public static void Crop(Photo photo, Affine toPhoto, int size, float[] planes, int offset = 0)
     {
-        int block = (int)Math.Max(1, Math.Min(Length(toPhoto.Xx, toPhoto.Yx), Length(toPhoto.Xy, toPhoto.Yy)) / 1.3);
+        int block = (int)Math.Max(1, Math.Min(Length(toPhoto.Xx, toPhoto.Yx), Length(toPhoto.Xy, toPhoto.Yy)));
         if (block > 1)
         {
             photo = InBlocks(photo, block);
