@@ -16,7 +16,7 @@ from .facemesh import POINTS
 from .network import SENSOR_MM
 from .topology import TOPOLOGY, read_obj
 
-QUERY_TOLERANCE_M = 0.005
+QUERY_TOLERANCE_M = 0.003
 CELLS = 2  # widths of a cell that a surface may slope away within one
 MIN_FACING = 0.02  # cosine
 REACH = 1e-4  # of a barycentric, so that no seam shows

@@ -18,7 +18,7 @@ public sealed class DepthBuffer
     private static readonly (int X, int Y)[] Behind = [(1, 0), (1, 1), (0, 1), (-1, 1)];
 
     // A query is hidden when something stands this far in front of it, beside what its cell's width explains.
-    private const float QueryTolerance = 0.005f; // m
+    private const float QueryTolerance = 0.003f; // m
 
     // Cosine between a surface's normal and the way to the camera, below which it faces away. Such a point near an outline has
     // nothing much in front of it.
