@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import datasets, multiview, temporal, visibility
+from . import datasets, multiview, sizes, temporal, visibility
 from .anchors import INNER
 from .canonical import read_layout
 from .crops import apply
@@ -28,7 +28,8 @@ server would not turn away. ITA (individual typology angle) is measured on the p
 FIGURES_TEXT = """Errors51 are means over 51 inner points in % of the outer eyes' distance; shapes in mm, after a similarity where the name
 says aligned; shares in %. `multiview` is the disagreement of the canonical shapes of one head from four sides, drawn in
 frontal-against-profile.png; `visibility` is against the dressed heads as rendered, `visibilityBare` against the same heads
-bare; trueMesh is the same rule on the true shape in the true pose."""
+bare; trueMesh is the same rule on the true shape in the true pose. `sizes` has every second portrait small and large in a
+picture of 1024 pixels, the face at 10, 25 and 50 % of its height."""
 INNER_OUTER_EYES = (36 - 17, 45 - 17)  # among the 51
 
 log = logging.getLogger(__name__)
@@ -237,7 +238,7 @@ def own(network, arguments: argparse.Namespace) -> dict:
     found, kept = search(network, photos.images, photographed, threshold, uv, "photo")
     errors = portrait_errors(found, photos)
     groups |= portrait_groups(photos, errors, kept)
-    metrics = {"portraits": portraits(found, photos, errors), **metrics}
+    metrics = {"portraits": portraits(found, photos, errors), **metrics, "sizes": rounded(sizes.measure(network, photos, threshold, uv))}
     metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float(kept.mean()), 3)
     if arguments.results:
         pages["groups.md"] = page("Errors by group", GROUPS_TEXT, groups)
