@@ -252,7 +252,7 @@ class AnchoredEncoder(FaceEncoder):
         weight = (certainty / certainty.sum(1, keepdim=True))[:, :, None]
         turn, shift = similarity(self.front, anchors, weight)
         size = turn.square().sum(1, keepdim=True).clamp(min=0.01)  # squared
-        normal = rotate(anchors - shift, turn * UP.to(turn) / size) - self.front
+        normal = (anchors - shift) @ turning(turn * UP.to(turn) / size) - self.front
         features = self.trunk.features(coarse, normal, certainty, torch.cat([shift[:, 0], 0.5 * size.log()], 1))
 
         rotation, place, depth, focal_mm, presence = self.numbers(features)
@@ -264,18 +264,17 @@ class AnchoredEncoder(FaceEncoder):
         """Rotation [V, 3, 3] and translation [V, 3] that bring head [V, A, 3] m onto anchors [V, A, 2] by turns about the
         optical axis and moves alone; `place` [V, 2] and `depth` [V, 1] are then added."""
         centre = (weight * head).sum(1, keepdim=True)
+        around = head - centre
         gain = (2 / SENSOR_MM) * focal_mm
         image = torch.zeros_like(place)  # where the centre is seen
         distance = BASE_DEPTH_M * focal_mm / BASE_FOCAL_MM
         for _ in range(2):  # perspective leaves a little for the second
             at = torch.cat([image * UP.to(place) * distance / gain, -distance], 1)
-            turn, shift = similarity(project(head - centre, rotation, at, focal_mm), anchors, weight)
-            image = rotate(image[:, None], turn)[:, 0] + shift[:, 0]
+            turn, shift = similarity(project(around, rotation, at, focal_mm), anchors, weight)
+            image = (image[:, None] @ turning(turn) + shift)[:, 0]
             size = turn.square().sum(1, keepdim=True).clamp(min=0.01).sqrt()
             distance = distance / size
-            cosine, sine = (turn / size)[:, :1, None], (turn / size)[:, 1:, None]
-            x, y, z = rotation.split(1, 1)  # the rows: y is up, v down
-            rotation = torch.cat([cosine * x + sine * y, cosine * y - sine * x, z], 1)
+            rotation = rolling(turn / size) @ rotation
         distance = distance * depth.exp()
         at = torch.cat([(image + place) * UP.to(place) * distance / gain, -distance], 1)
         return rotation, at - (rotation @ centre.transpose(1, 2))[:, :, 0]
@@ -356,20 +355,26 @@ def project(position, rotation, translation, focal_mm):
     return scale * camera[..., :2] / depth * UP.to(camera)
 
 
-def rotate(points, turn):
-    """Points [B, K, 2] turned and scaled as complex numbers by turn [B, 2]."""
-    real, imaginary = turn[:, None, :1], turn[:, None, 1:]
-    return points * real + torch.cat([-points[..., 1:], points[..., :1]], 2) * imaginary
+def turning(turn):
+    """The matrix [B, 2, 2] that row vectors are multiplied by to be turned and scaled as complex numbers by turn [B, 2]."""
+    return (turn @ turn.new_tensor([[1.0, 0, 0, 1], [0, 1, -1, 0]])).view(-1, 2, 2)
+
+
+def rolling(turn):
+    """Of unit turns [B, 2] in the image, whose v points down, the rotation [B, 3, 3] about the optical axis."""
+    upright = turn.new_tensor([0.0, 0, 0, 0, 0, 0, 0, 0, 1])
+    return (turn @ turn.new_tensor([[1.0, 0, 0, 0, 1, 0, 0, 0, 0], [0, 1, 0, -1, 0, 0, 0, 0, 0]]) + upright).view(-1, 3, 3)
 
 
 def similarity(points, target, weight):
     """Turn [B, 2] and shift [B, 1, 2] of the similarity that best brings points [B, K, 2] onto target, by weights [B, K, 1] of sum 1."""
-    centre, goal = (weight * points).sum(1, keepdim=True), (weight * target).sum(1, keepdim=True)
-    p, q = points - centre, target - goal
-    cosine = (weight * p * q).sum((1, 2))
-    sine = (weight[..., 0] * (p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0])).sum(1)
-    turn = torch.stack([cosine, sine], 1) / (weight * p.square()).sum((1, 2)).clamp(min=1e-6)[:, None]
-    return turn, goal - rotate(centre, turn)
+    both = torch.cat([points.expand_as(target), target], 2)
+    mean = (weight * both).sum(1, keepdim=True)  # [B, 1, 4]
+    both = both - mean
+    moments = ((weight * both[:, :, :2]).transpose(1, 2) @ both).flatten(1)  # [B, 8]: pp, pq
+    sums = moments @ moments.new_tensor([[1.0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [1, 0, 0], [0, 0, -1], [0, 1, 0]])  # size, cosine, sine
+    turn = sums[:, 1:] / sums[:, :1].clamp(min=1e-6)
+    return turn, mean[:, :, 2:] - mean[:, :, :2] @ turning(turn)
 
 
 def to_photo(theta, points):

@@ -13,7 +13,7 @@ from training.data import Samples, Source, Stream, compose, mean_points, mirrore
 from training.crops import apply, invert
 from training.export import export
 from training.modes import principal_modes
-from training.network import InfiniteLandmarks, crop, project, rotate, rotation_matrix, to_photo
+from training.network import InfiniteLandmarks, crop, project, rotation_matrix, to_photo, turning
 from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss, views_loss
 
 
@@ -81,7 +81,7 @@ def test_a_face_that_moves_in_its_crop_moves_as_much_in_the_answer(compact):
         return network.read(torch.zeros(1, 3, 192, 192), torch.rand(1, 30, 2, generator=torch.Generator().manual_seed(5)), torch.eye(2)[:1])["points"]
 
     turn, shift = torch.tensor([[0.9 * np.cos(0.3), 0.9 * np.sin(0.3)]], dtype=torch.float32), torch.tensor([0.05, -0.1])
-    assert torch.allclose(points(rotate(anchors, turn) + shift), rotate(points(anchors), turn) + shift, atol=0.04)  # but for perspective
+    assert torch.allclose(points(anchors @ turning(turn) + shift), points(anchors) @ turning(turn) + shift, atol=0.04)  # but for perspective
 
 
 def test_anchors_look_where_the_attention_is(compact):
