@@ -33,7 +33,7 @@ from .export import load_checkpoint, write_graph
 from .facemesh import POINTS
 from .faces import BATCH, code_of, crops, find
 from .network import BASE_FOCAL_MM, OFFSET_M, SHAPE_MODES, FaceEncoder, InfiniteLandmarks, to_photo, zeroed
-from .results import page
+from .results import curve, page
 from .train import CLIP, anchor_losses, answer_loss, landmark_nll, parameters, rate_factor
 
 FLAT_SPAN_M = 0.15  # what a flat head takes for the half of I' where it lays the mean face
@@ -278,13 +278,18 @@ def figures(error: np.ndarray) -> dict:
     return {"mean": round(float(error.mean()), 2), "median": round(float(np.median(error)), 2), "over10": round(float(100 * (error > 10).mean()), 1)}
 
 
+def milliseconds(work: Path) -> dict[str, float]:
+    """Encoder -> ms a crop, when `tests/Benchmarks -- graphs` has measured them in the folder `work`."""
+    timed = work / "milliseconds.json"
+    return json.loads(timed.read_text()) if timed.exists() else {}
+
+
 def report_encoders(results: list[dict], arguments: argparse.Namespace) -> str:
     """encoders.md."""
     introduction = f"""Each encoder in F's place: {arguments.steps} steps of {arguments.batch} crops, the same seed; the ConvNeXt from nothing,
 the others from FaceMesh's trunk. 51 points, in % of the outer-eye distance, as in ablation.md. Milliseconds are ONNX
-Runtime's for one crop on two cores. Made by `python3 -m training ablate --encoders` and `tests/Benchmarks -- graphs`."""
-    timed = arguments.work / "milliseconds.json"
-    times = json.loads(timed.read_text()) if timed.exists() else {}
+Runtime's for one crop on two cores; once measured, they are drawn in encoders.png. Made by `python3 -m training ablate --encoders` and `tests/Benchmarks -- graphs`."""
+    times = milliseconds(arguments.work)
     cost = lambda result: {"ms": times.get(result["encoder"], ""), "million weights": result["weights"]}
     return page("Encoders", introduction, {kind.title(): {r["name"]: cost(r) | r[kind] for r in results} for kind in ("portraits", "renders")})
 
@@ -348,3 +353,8 @@ def run(arguments: argparse.Namespace) -> None:
         results.append(json.loads(kept.read_text()))
         log.info("%s", results[-1])
     arguments.output.write_text((report_encoders if arguments.encoders else report)(results, arguments))
+    times = milliseconds(arguments.work)
+    if arguments.encoders and len(times) == len(results):
+        series = {f"{kind}, {figure}": [r[kind][figure] for r in results] for kind, figure in (("renders", "mean"), ("portraits", "mean"))}
+        picture = curve([r["name"] for r in results], [times[r["encoder"]] for r in results], series, ("ms a crop", "51 points, % of the outer eyes' distance"))
+        cv2.imwrite(str(arguments.output.with_suffix(".png")), picture)
