@@ -10,7 +10,7 @@ PAIRS, MIDLINE = 32, 13  # of FaceMesh's points, beside the inner ones
 
 def known_uv() -> np.ndarray:
     """The uv [519, 2] of every source's first points: FaceMesh's 468, then the inner ones."""
-    return np.concatenate([read_layout("facemesh468"), read_layout("ibug68")[17:]])
+    return np.concatenate([read_layout("facemesh468"), read_layout("ict68")[17:]])
 
 
 def mirror_order(uv: np.ndarray) -> np.ndarray:

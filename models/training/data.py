@@ -48,7 +48,7 @@ class Source:
 
 def inner_weights() -> tuple[np.ndarray, np.ndarray]:
     """FaceMesh points [51, 3] and weights [51, 3] that give the inner iBUG points, by triangulation in uv."""
-    mesh, inner = read_layout("facemesh468"), read_layout("ibug68")[17:]
+    mesh, inner = read_layout("facemesh468"), read_layout("ict68")[17:]
     triangulation = Delaunay(mesh)
     simplex = triangulation.find_simplex(inner)
     transform = triangulation.transform[simplex]
@@ -134,7 +134,7 @@ class Renders:
             if limit and sum(len(shard["image"]) for shard in shards) >= limit:
                 break
         with np.load(folder / "queries.npz") as archive:
-            pool = archive["uv"]  # [K, 2]: spread over C, then ibug68, then facemesh468
+            pool = archive["uv"]  # [K, 2]: spread over C, then ict68, then facemesh468
         count = len(pool)
         mesh, inner = np.arange(count - POINTS, count), np.arange(count - POINTS - INNER, count - POINTS)
         order = np.concatenate([mesh, inner, np.arange(count - POINTS - INNER)])

@@ -208,7 +208,7 @@ def negatives(folder: Path) -> list[np.ndarray]:
 
 def own(network, arguments: argparse.Namespace) -> dict:
     """The figures on our own validation portraits and renders; with --results, pages and pictures of them too."""
-    uv = read_layout("ibug68")[17:]
+    uv = read_layout("ict68")[17:]
     photos = Photos(arguments.labels, arguments.portraits, validation=True)
     photographed = answers(network, photos.images, uv, "photo")
     threshold = np.quantile(photographed["presence"], 0.01)

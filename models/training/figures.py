@@ -212,7 +212,7 @@ class Subjects:
         self.renderer = studio.renderer
         self.uv, self.quads = read_obj(TOPOLOGY)
         self.triangles = np.concatenate([self.quads[:, [0, 1, 2]], self.quads[:, [0, 2, 3]]])
-        self.ibug68 = read_layout("ibug68")
+        self.ibug68, self.ict68 = read_layout("ibug68"), read_layout("ict68")
 
     def fit(self, image: np.ndarray, uv: np.ndarray, style: str = "photo") -> dict:
         """The answer to one image, without the leading dimension."""
@@ -226,10 +226,10 @@ class Subjects:
     @cached_property
     def found_heads(self) -> tuple[dict, np.ndarray]:
         """As the server finds them, and which of them it keeps."""
-        return found_in(self.network, [source.image for source in self.heads], self.threshold, self.ibug68[17:], "render")
+        return found_in(self.network, [source.image for source in self.heads], self.threshold, self.ict68[17:], "render")
 
     def found_film(self, film: list[Source]) -> dict:
-        return answers(self.network, [source.image for source in film], self.ibug68[17:], "render")
+        return answers(self.network, [source.image for source in film], self.ict68[17:], "render")
 
 
 # The pictures.

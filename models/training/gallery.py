@@ -12,7 +12,7 @@ from .topology import Topology
 
 CHART_SIZE = 2048
 PART_COLOURS = dict(zip(PARTS, ((232, 226, 222), (214, 188, 150), (214, 188, 150), (150, 140, 222))))  # BGR
-LAYOUT_COLOURS = {"facemesh468": (60, 130, 60), "ibug68": (40, 40, 210)}
+LAYOUT_COLOURS = {"facemesh468": (60, 130, 60), "ict68": (200, 120, 40), "ibug68": (40, 40, 210)}
 
 
 def draw_chart(topology: Topology, layouts: dict[str, np.ndarray]) -> np.ndarray:

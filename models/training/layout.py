@@ -45,7 +45,7 @@ def cast(points: np.ndarray, canonical: Canonical, vertices: np.ndarray, head) -
 def measure(canonical: Canonical, teacher, draw_skin, heads: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """uv [468, 2] as the symmetric median over `heads` renders, and each point's spread [468] in uv."""
     renderer, sampler = Renderer(canonical, size=SIZE), HeadSampler(canonical.ict)
-    rough = canonical.ibug68[17:]
+    rough = canonical.ict68[17:]
     # Lids and lips stay as they are: a point on a rim would be cast onto the eyeball or the teeth behind it.
     still = np.array([not name.startswith(("jaw", "mouth", "eye")) for name in canonical.ict.expression_names])
     found, crops = [], []

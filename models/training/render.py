@@ -47,8 +47,8 @@ SPLITS = {"training": 1, "validation": 2}  # the first word of every sample's se
 
 
 def query_pool(canonical: Canonical) -> np.ndarray:
-    """uv [K, 2]: POOL_SIZE spread over the chart, then the layouts ibug68 and facemesh468."""
-    return np.concatenate([canonical.sample(POOL_SIZE, POOL_SEED), read_layout("ibug68"), read_layout("facemesh468")])
+    """uv [K, 2]: POOL_SIZE spread over the chart, then the layouts ict68 and facemesh468."""
+    return np.concatenate([canonical.sample(POOL_SIZE, POOL_SEED), read_layout("ict68"), read_layout("facemesh468")])
 
 
 class Studio:

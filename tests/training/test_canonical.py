@@ -75,7 +75,7 @@ def test_position_map_agrees_with_the_topology(mesh):
     assert np.median(np.linalg.norm(grid[texel[:, 1], texel[:, 0]] - positions, axis=1)) < 0.0005
 
 
-@pytest.mark.parametrize("name,count", (("ibug68", 68), ("facemesh468", 468)))
+@pytest.mark.parametrize("name,count", (("ibug68", 68), ("ict68", 68), ("facemesh468", 468)))
 def test_layouts_are_symmetric_and_on_the_chart(name, count):
     uv = np.array(json.loads((CANONICAL / "layouts" / f"{name}.json").read_text())["uv"])
     assert uv.shape == (count, 2) and uv.min() > 0 and uv.max() < 1
