@@ -8,11 +8,12 @@ import numpy as np
 from .data import RECOLOURED_SHARE, TURNED_SHARE, Photos, Renders, describe
 from .groups import sections
 from .results import page, write
+from .train import PAIRED_SHARE
 
 TEXT = f"""Shares in % of the portraits, of the portraits as drawn (a group's share counts by its square root), of the rendered heads, and
-of what a training step draws from both (`--render-share`; heads turned far are drawn more often). Of the portraits drawn that are in
-colour another {100 * RECOLOURED_SHARE:.0f} % have their skin recoloured, to a tone between the lightest and the darkest measured here. Skin as pictured, by its individual typology angle: the light counts with it. A mouth is open
-where the lips are apart by 8 % of its width more than on the mean face. The portraits have no labels of sex and age, and neither do the
+of what a training step draws from both (`--render-share`; heads turned far are drawn more often, and {100 * PAIRED_SHARE:.0f} % are pairs of views).
+Of the portraits drawn that are in colour, {100 * RECOLOURED_SHARE:.0f} % then get skin of another tone, from very light to very dark alike (`skin.py`), which
+is not in these figures. Skin as pictured, by its individual typology angle: the light counts with it. A mouth is open where the lips are apart by 8 % of its width more than on the mean face. The portraits have no labels of sex and age, and neither do the
 renders, whose identities are drawn from the morphable model. Made by `python3 -m training balance`."""
 
 
@@ -40,6 +41,10 @@ def run(arguments: argparse.Namespace) -> None:
     turned = np.full(len(rendered), (1 - TURNED_SHARE) / len(rendered))
     turned[renders.turned] += TURNED_SHARE / len(renders.turned)
     weights = np.concatenate([(1 - arguments.render_share) * photos.chance, arguments.render_share * turned])
+    if renders.heads:
+        views = len(photos) + np.concatenate(renders.heads)
+        weights *= 1 - PAIRED_SHARE
+        weights[views] += PAIRED_SHARE / len(views)
     columns = {"portraits": shares(photos.described, np.ones(len(photos))), "portraits drawn": shares(photos.described, photos.chance),
                "renders": shares(rendered, np.ones(len(rendered))), "drawn": shares(photos.described + rendered, weights)}
     sections = {section: {name: {column: parts[section][name] for column, parts in columns.items()} for name in groups} for section, groups in columns["drawn"].items()}
