@@ -13,7 +13,8 @@ from .train import PAIRED_SHARE
 TEXT = f"""Shares in % of the portraits, of the portraits as drawn (a group's share counts by its square root), of the rendered heads, and
 of what a training step draws from both (`--render-share`; heads turned far are drawn more often, and {100 * PAIRED_SHARE:.0f} % are pairs of views).
 Of the portraits drawn that are in colour, {100 * RECOLOURED_SHARE:.0f} % then get skin of another tone, from very light to very dark alike (`skin.py`), which
-is not in these figures. Skin as pictured, by its individual typology angle: the light counts with it. A mouth is open where the lips are apart by 8 % of its width more than on the mean face. The portraits have no labels of sex and age, and neither do the
+is not in these figures. Skin as pictured, by its individual typology angle: the light counts with it. A mouth is open where the
+lips are apart by 8 % of its width more than on the mean face. The portraits have no labels of sex and age, and neither do the
 renders, whose identities are drawn from the morphable model. Made by `python3 -m training balance`."""
 
 

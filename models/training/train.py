@@ -140,7 +140,8 @@ def views_loss(position: torch.Tensor, paired: torch.Tensor) -> dict:
     if not paired.any():
         return {}
     first, second = position[paired].view(-1, 2, *position.shape[1:]).unbind(1)
-    return {"views": 10.0 * (first - second).abs().mean() * 100}  # cm
+    # In cm. At ten times the weight all heads became more alike: 0.9 mm apart instead of 1.3.
+    return {"views": (first - second).abs().mean() * 100}
 
 
 def answer_loss(answer: dict, batch: dict) -> dict:
