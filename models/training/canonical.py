@@ -16,8 +16,8 @@ MAP_SIZE = 512  # texels a side of the position map
 LAYOUTS = Path(__file__).parents[1] / "canonical" / "layouts"
 
 # Of the landmarks on one half of the face, uv, placed by hand on the mean of the training portraits' atlases (skin.py): on the brows'
-# hair, the nose's lower edge, the lids' and the lips' edges (those of a mouth that is closed lie on its cap). ICT-FaceKit's vertices are some 2 % of the outer eyes' distance off
-# these, the brows' 3 to 6: its model has no texture to tell by.
+# hair, the nose's lower edge, the lids' and the lips' edges; the lower lip's inner edge, of a closed mouth, lies on the mouth's cap.
+# ICT-FaceKit's vertices are some 2 % of the outer eyes' distance off these, the brows' 3 to 6: its model has no texture to tell by.
 PLACED = {
     17: (0.1920, 0.7388), 18: (0.2500, 0.7835), 19: (0.3259, 0.8036), 20: (0.4018, 0.8013), 21: (0.4531, 0.7891), 31: (0.3917, 0.5056),
     32: (0.4475, 0.5045), 33: (0.5000, 0.5100), 36: (0.2400, 0.6719), 37: (0.2924, 0.7210), 38: (0.3571, 0.7288), 39: (0.3984, 0.6830),
