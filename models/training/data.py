@@ -326,9 +326,9 @@ class Samples:
             if kind < 0.4:
                 angle = random.uniform(0, 2 * np.pi)
                 away[:, :2] *= random.uniform(0.4, 1.3)
-                away[:, 2] += half * random.uniform(1.5, 2.5) * np.array([np.cos(angle), np.sin(angle)])
+                away[:, 2] += half * random.uniform(1.1, 2.5) * np.array([np.cos(angle), np.sin(angle)])
             else:  # an ear, a mouth: at a tile's size they look like the folds of a small face
-                away[:, :2] *= random.uniform(0.12, 0.4)
+                away[:, :2] *= random.uniform(0.12, 0.55)
                 away[:, 2] += half * random.uniform(-0.9, 0.9, 2)
             return warp(source.image, compose(to_pixels(size), compose(invert(away), to_square(source.image))), size, backdrop(size, random))
         if kind < 0.85:

@@ -1,4 +1,5 @@
 """The ONNX graphs and model.json of a model folder (design, section 4), from a training checkpoint."""
+import copy
 import hashlib
 import json
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from .network import SMALL_SIZE, STYLES, InfiniteLandmarks
 
@@ -30,12 +32,36 @@ class _Predictor(nn.Module):
         return position[0], log_sigma[0]
 
 
+class _Widened(nn.Module):
+    """A weight kept in half precision."""
+
+    def forward(self, half):
+        return half.float()
+
+
+def halved(network: InfiniteLandmarks) -> InfiniteLandmarks:
+    """A copy whose layers keep their weights in half precision: ONNX Runtime widens those of a graph once, when it is loaded."""
+    network = copy.deepcopy(network)
+    for layer in [module for module in network.modules() if isinstance(module, (nn.Linear, nn.Conv2d))]:
+        layer.weight.data = layer.weight.data.half()
+        parametrize.register_parametrization(layer, "weight", _Widened(), unsafe=True)
+    # They are in half precision already; what no state_dict holds is a constant to the exporter, which would widen it.
+    network.predictor.register_buffer("shape_modes", network.predictor.shape_modes)
+    return network.eval()
+
+
 def load_checkpoint(path: Path | None, preset: str) -> InfiniteLandmarks:
     """The network of a checkpoint, or an untrained one."""
     network = InfiniteLandmarks(preset)
     if path:
         network.load_state_dict(torch.load(path, map_location="cpu")["network"])
     return network.eval()
+
+
+def save_halved(network: InfiniteLandmarks, path: Path) -> None:
+    """The checkpoint that `load_checkpoint` reads, in half precision as the graphs are."""
+    state = {key: value.half() if value.is_floating_point() else value for key, value in network.state_dict().items()}
+    torch.save({"network": state}, path)
 
 
 def graphs(network: InfiniteLandmarks) -> dict:
@@ -63,7 +89,7 @@ def write_graph(network: InfiniteLandmarks, name: str, path: Path) -> dict:
     module, inputs, input_names, output_names, dynamic = graphs(network)[name]
     module.eval()
     torch.onnx.export(module, inputs, str(path), input_names=input_names, output_names=output_names,
-                      dynamic_axes=dynamic, opset_version=OPSET, do_constant_folding=True)
+                      dynamic_axes=dynamic, opset_version=OPSET, do_constant_folding=False)  # it would widen what is halved
     with torch.inference_mode():
         outputs = module(*inputs)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
@@ -71,9 +97,10 @@ def write_graph(network: InfiniteLandmarks, name: str, path: Path) -> dict:
 
 
 def export(network: InfiniteLandmarks, folder: Path, record: dict, parity_file: Path | None = None) -> None:
-    """Writes the three graphs and model.json (`record` completed); and PyTorch's answers to example inputs,
-    against which the server's tests hold ONNX Runtime's."""
+    """Writes the three graphs, in half precision, and model.json (`record` completed); and PyTorch's answers to example
+    inputs, against which the server's tests hold ONNX Runtime's."""
     folder.mkdir(parents=True, exist_ok=True)
+    network = halved(network)
     files, parity = {}, {}
     for name in graphs(network):
         path = folder / name
@@ -91,6 +118,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--metrics", type=Path, help="metrics.json of `evaluate`")
     parser.add_argument("--version", default="0.0.0", help="of these weights")
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="also the checkpoint, in half precision, as training/checkpoints has it")
     parser.add_argument("--parity", type=Path, default=PARITY, help="default: tests/Core.Tests/parity.npz")
 
 
@@ -100,3 +128,5 @@ def run(arguments) -> None:
     threshold = metrics.pop("presenceThreshold", 0.5)
     export(network, arguments.output, {"name": arguments.preset, "version": arguments.version,
                                        "presenceThreshold": threshold, "metrics": metrics}, arguments.parity)
+    if arguments.weights:
+        save_halved(network, arguments.weights)

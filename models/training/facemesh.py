@@ -35,6 +35,11 @@ INNER_POINTS = [
     78, 81, 13, 311, 308, 402, 14, 178]                                 # inner lip
 
 
+def stages(width: float = 1) -> list[tuple[int, int]]:
+    """Channels and blocks of the trunk's stages, those from the 24x24 map on `width` times as wide as FaceMesh's."""
+    return STAGES[:2] + [(round(width * channels), blocks) for channels, blocks in STAGES[2:]]
+
+
 class _FixedSlope(torch.autograd.Function):
     @staticmethod
     def forward(context, x, slope):
@@ -110,10 +115,10 @@ class Trunk(nn.Sequential):
     Any size divisible by 32 will do: the map is 1/32 of it.
     """
 
-    def __init__(self):
+    def __init__(self, width: float = 1):
         layers = [Conv2dSame(3, STEM_CHANNELS, 3, stride=2), PReLU(STEM_CHANNELS)]   # [B, 16, 96, 96]
         channels = STEM_CHANNELS
-        for stage, (out_channels, blocks) in enumerate(STAGES):
+        for stage, (out_channels, blocks) in enumerate(stages(width)):
             for block in range(blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
                 layers.append(ResidualBlock(channels, out_channels, stride, PReLU(out_channels)))

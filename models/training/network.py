@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from . import anchors
-from .facemesh import STAGES, TRUNK_CHANNELS, TRUNK_SIZE, PReLU, ReLU, ResidualBlock, Trunk
+from .facemesh import STAGES, TRUNK_SIZE, PReLU, ReLU, ResidualBlock, Trunk, stages
 
 STYLES = ("render", "photo")
 SMALL_SIZE = 256  # S sees the whole photo at this size
@@ -127,12 +127,12 @@ class CompactEncoder(nn.Module):
     STEP = 0.01  # of I', the unit of an anchor's move
     UNIT = 0.1  # of the anchors' deviation from the mean face, for the layer that reads them
 
-    def __init__(self, features: int, anchors: int):
+    def __init__(self, features: int, anchors: int, width: float = 1):
         super().__init__()
         self.curved = features - SHAPE_MODES  # the shape modes' weights may be negative
-        self.trunk = Trunk()
+        self.trunk = Trunk(width)
         self.ends = np.cumsum([2 + STAGES[0][1], *(blocks for _, blocks in STAGES[1:])]).tolist()  # of the stages
-        finest, finer, fine, coarse = STAGES[0][0], STAGES[1][0], STAGES[2][0], TRUNK_CHANNELS
+        finest, finer, fine, _, coarse = (channels for channels, _ in stages(width))
         self.blocks = nn.Sequential(*[ResidualBlock(coarse, coarse, 1, PReLU(coarse)) for _ in range(2)])
         self.middle = nn.Sequential(*[WideBlock(coarse) for _ in range(3)])  # on 12 x 12
         self.narrow = nn.Conv2d(coarse, fine, 1)
@@ -325,8 +325,8 @@ class LandmarkPredictor(nn.Module):
             self.predictor[-1].weight.mul_(0.1)
             self.predictor[-1].bias.copy_(torch.tensor([0.0, 0, 0, -3]))
         self.register_buffer("position_map", torch.from_numpy(position_map).permute(2, 0, 1)[None].contiguous(), persistent=False)  # [1, 3, 512, 512]
-        modes = torch.from_numpy(shape_modes[: self.modes].astype(np.float32)).permute(0, 3, 1, 2)
-        self.register_buffer("shape_modes", modes.contiguous(), persistent=False)  # [M, 3, 96, 96]
+        modes = torch.from_numpy(shape_modes[: self.modes]).permute(0, 3, 1, 2)
+        self.register_buffer("shape_modes", modes.contiguous(), persistent=False)  # [M, 3, 96, 96], half precision
 
     def deform(self, uv, style):  # [B, K, 2], [B, S] -> [B, K, 2]
         code = (style @ self.codes)[:, None].expand(-1, uv.shape[1], -1)
@@ -343,12 +343,12 @@ class LandmarkPredictor(nn.Module):
         if not self.modes:
             return 0.0
         # One field of offsets a face, then its queries: sampling the modes one by one takes ten times as long.
-        field = features[:, -self.modes :] @ self.shape_modes.flatten(1)
+        field = features[:, -self.modes :] @ self.shape_modes.float().flatten(1)
         return self.over(field.view(-1, *self.shape_modes.shape[1:]), uv)
 
     def at(self, uv):
         """The mean face [K, 3] and the modes [M, K * 3] at uv [K, 2]."""
-        return self.mean(uv[None])[0], self.over(self.shape_modes, uv.expand(self.modes, -1, -1)).flatten(1)
+        return self.mean(uv[None])[0], self.over(self.shape_modes.float(), uv.expand(self.modes, -1, -1)).flatten(1)
 
     def forward(self, features, query_uv, style):  # [B, F], [B, K, 2], [B, S]
         uv = self.deform(query_uv, style)

@@ -11,7 +11,7 @@ from training.anchors import known_uv, mirror_order
 from training.augment import recolour
 from training.data import Samples, Source, Stream, compose, mean_points, mirrored, pose_in_crop, similarities
 from training.crops import apply, invert
-from training.export import export
+from training.export import export, load_checkpoint, save_halved
 from training.modes import principal_modes
 from training.network import InfiniteLandmarks, crop, project, rotation_matrix, to_photo, turning
 from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss, views_loss
@@ -300,6 +300,16 @@ def test_preset_runs_forward_backward_and_exports(preset, tmp_path):
     assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
     export(network.eval(), tmp_path, {"name": preset, "version": "0", "presenceThreshold": 0.5, "metrics": {}})
     assert {f.name for f in tmp_path.iterdir()} >= {"spatial_transformer.onnx", "face_encoder.onnx", "landmark_predictor.onnx", "model.json"}
+    assert (tmp_path / "face_encoder.onnx").stat().st_size < 2.2 * sum(p.numel() for p in network.encoder.parameters())  # bytes: half precision
+
+
+def test_a_checkpoint_in_half_precision_is_the_network(compact, tmp_path):
+    save_halved(compact, tmp_path / "half.pt")
+    assert (tmp_path / "half.pt").stat().st_size < 2.2 * sum(p.numel() for p in compact.parameters())
+    again, uv = load_checkpoint(tmp_path / "half.pt", "compact"), torch.rand(1, 50, 2)
+    face = torch.rand(1, 3, 192, 192, generator=torch.Generator().manual_seed(4))
+    ours, theirs = (network.read(face, uv, torch.eye(2)[:1])["points"] for network in (compact, again))
+    assert 0 < (ours - theirs).abs().max() < 0.02
 
 
 def test_two_views_of_a_head_come_with_the_same_queries_and_are_tied_together():
