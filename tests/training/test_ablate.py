@@ -6,10 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.ablate import ENCODERS, FACE_SIZE, GRAPH, ROWS, Hourglass, Row, Variant, similarity, upright, widened  # noqa: E402
+from training.ablate import ENCODERS, FACE_SIZE, GRAPH, ROWS, Hourglass, Row, Variant, similarity, upright  # noqa: E402
 from training.anchors import INNER  # noqa: E402
 from training.export import write_graph  # noqa: E402
-from training.facemesh import Trunk  # noqa: E402
 
 FACE = torch.rand(2, 3, FACE_SIZE, FACE_SIZE, generator=torch.Generator().manual_seed(0))
 UV = torch.rand(2, 60, 2, generator=torch.Generator().manual_seed(1)) * 0.5 + 0.25
@@ -80,13 +79,3 @@ def test_crops():
     points = np.array([[0.1, 0.2], [0.3, 0.8], [-0.1, 0.4]])
     crop = upright(points)
     assert np.allclose(crop[:, 2], [0.1, 0.5]) and crop[0, 0] == crop[1, 1] and crop[0, 1] == 0
-
-
-def test_a_wider_trunk_begins_as_the_narrow_one():
-    torch.manual_seed(3)
-    narrow, wide = Trunk(), Trunk(1.5)
-    wide.load_state_dict(widened(narrow.state_dict(), wide.state_dict()))
-    with torch.no_grad():
-        first = [torch.nn.Sequential(*list(trunk)[:10])(FACE) for trunk in (narrow, wide)]  # to the end of the first stage that is wider
-    assert torch.allclose(first[0], first[1][:, : first[0].shape[1]], atol=1e-5) and first[1].shape[1] == 1.5 * first[0].shape[1]
-    assert wide(FACE).shape == (2, 192, 6, 6)

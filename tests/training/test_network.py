@@ -13,7 +13,7 @@ from training.data import Samples, Source, Stream, compose, mean_points, mirrore
 from training.crops import apply, invert
 from training.export import export, load_checkpoint, save_halved
 from training.modes import principal_modes
-from training.network import InfiniteLandmarks, crop, project, rotation_matrix, to_photo, turning
+from training.network import CompactEncoder, InfiniteLandmarks, crop, project, rotation_matrix, to_photo, turning, widened
 from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss, views_loss
 
 
@@ -74,7 +74,7 @@ def test_a_face_that_moves_in_its_crop_moves_as_much_in_the_answer(compact):
         network.encoder.trunk.places.weight[:, -3:] = 0  # and do by place and size
     anchors = posed(compact, 0.4, 0.1, 0.01, 0.0, 0.5)[3]
     anchors = anchors + 0.01 * torch.randn(anchors.shape, generator=random)
-    coarse, certainty = torch.rand(1, 128, 6, 6, generator=random), torch.rand(1, anchors.shape[1], generator=random) + 0.1
+    coarse, certainty = torch.rand(1, network.encoder.trunk.reduce[0].in_channels, 6, 6, generator=random), torch.rand(1, anchors.shape[1], generator=random) + 0.1
 
     def points(anchors):
         network.encoder.trunk.anchors = lambda face: (torch.zeros(1, anchors.shape[1], 576), anchors, certainty, coarse)
@@ -310,6 +310,19 @@ def test_a_checkpoint_in_half_precision_is_the_network(compact, tmp_path):
     face = torch.rand(1, 3, 192, 192, generator=torch.Generator().manual_seed(4))
     ours, theirs = (network.read(face, uv, torch.eye(2)[:1])["points"] for network in (compact, again))
     assert 0 < (ours - theirs).abs().max() < 0.02
+
+
+def test_a_wider_encoder_begins_with_the_answers_of_the_narrow_one():
+    torch.manual_seed(3)
+    narrow, wide = CompactEncoder(464, 128), CompactEncoder(464, 128, 1.5)
+    with torch.no_grad():
+        for parameter in narrow.parameters():  # those that begin at zero would hide what goes astray
+            parameter.add_(0.02 * torch.randn_like(parameter))
+        wide.load_state_dict(widened(narrow.state_dict(), wide.state_dict()))
+        face = torch.rand(2, 3, 192, 192)
+        for ours, theirs in zip(wide.anchors(face)[:3], narrow.anchors(face)[:3]):
+            assert torch.allclose(ours, theirs, atol=1e-5)
+    assert sum(p.numel() for p in wide.parameters()) > 1.2 * sum(p.numel() for p in narrow.parameters())
 
 
 def test_two_views_of_a_head_come_with_the_same_queries_and_are_tied_together():
