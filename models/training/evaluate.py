@@ -9,6 +9,7 @@ import torch
 
 from . import datasets, multiview, sizes, temporal, visibility
 from .anchors import INNER
+from .calibrate import sigmas
 from .canonical import read_layout
 from .crops import apply
 from .data import Photos, Renders, column, mean_points, on_face, to_square
@@ -24,13 +25,15 @@ FACE_RENDERS = 1200  # queries of the spread pool used for dense 3D
 MODEL_CARD = Path(__file__).parents[1] / "compact" / "model.json"
 GROUPS_TEXT = """51 inner points, mean over a face, in % of the outer eyes' distance: the 3D one at its own depth for renders, the
 labelled one for portraits, whose truth is FaceMesh's label. All faces count, found or not; "found" is the share that the
-server would not turn away. ITA (individual typology angle) is measured on the picture, so that the light counts with the skin."""
+server would not turn away, "within sigma" the share of landmarks that lie within the circle of their sigma, 68 % if that is
+right. Asked for in the other style, the same faces show what D's codes are worth. ITA (individual typology angle) is measured on the picture, so that the light counts with the skin."""
 FIGURES_TEXT = """Errors51 are means over 51 inner points in % of the outer eyes' distance; shapes in mm, after a similarity where the name
 says aligned; shares in %. `multiview` is the disagreement of the canonical shapes of one head from four sides, drawn in
 frontal-against-profile.png; `visibility` is against the dressed heads as rendered, `visibilityBare` against the same heads
 bare; trueMesh is the same rule on the true shape in the true pose. `sizes` has every second portrait small and large in a
 picture of 1024 pixels, the face at 10, 25 and 50 % of its height."""
 INNER_OUTER_EYES = (36 - 17, 45 - 17)  # among the 51
+PARTS = {"brows": (0, 10), "nose": (10, 19), "eyes": (19, 31), "mouth": (31, 51)}  # of the 51
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +55,9 @@ def holds(theta: np.ndarray, points: np.ndarray) -> np.ndarray:
     return (np.abs(inside) <= 1).all((1, 2))
 
 
-def calibration(error: np.ndarray, log_sigma: np.ndarray, theta: np.ndarray) -> float:
-    """Share of landmarks whose error [B, K] in the photo is within sigma times 1.515 (68 % of a 2D Gaussian)."""
-    scale = np.sqrt(np.abs(np.linalg.det(theta[:, :, :2])))[:, None]
-    return float((error < 1.515 * np.exp(log_sigma) * scale).mean())
+def within_sigma(answer: dict, errors: dict) -> np.ndarray:
+    """Which landmarks [N, 51] lie within the circle of their sigma: 68 % would be right."""
+    return sigmas(errors["distance"], answer["log_sigma"], answer["theta"]) < 1
 
 
 def portrait_errors(answer: dict, photos: Photos) -> dict:
@@ -73,7 +75,7 @@ def portraits(answer: dict, photos: Photos, errors: dict) -> dict:
     canonical = 1000 * np.linalg.norm(answer["position"] - photos.positions[:, POINTS : POINTS + INNER], axis=2)
     return rounded({
         "faces": len(error), "medianCanonicalMm": np.median(canonical), "medianError51": np.median(error), "meanError51": error.mean(), "shareOver10": 100 * (error > 10).mean(),
-        "cropHoldsFace": 100 * holds(answer["theta"], errors["mesh"]).mean(), "withinSigma": 100 * calibration(errors["distance"], answer["log_sigma"], answer["theta"]),
+        "cropHoldsFace": 100 * holds(answer["theta"], errors["mesh"]).mean(), "withinSigma": 100 * within_sigma(answer, errors).mean(),
     })
 
 
@@ -119,29 +121,47 @@ def heads(network, answer: dict, sources: list, kept: np.ndarray, errors: dict) 
         **{f"meanError51Yaw{name}": values.mean() for name, values in bands.items()},
         **{f"medianError51Yaw{name}": np.median(values) for name, values in bands.items()},
         "medianShapeMm": np.median(shape), "meanShapeMm": shape.mean(),
-        "withinSigma": 100 * calibration(distance, answer["log_sigma"], answer["theta"]),
+        "withinSigma": 100 * within_sigma(answer, errors).mean(),
     })
 
 
-def render_groups(sources: list, errors: dict, kept: np.ndarray) -> dict:
-    """Section -> group -> figures of the renders."""
+def landmark_groups(errors: dict, within: np.ndarray, seen: np.ndarray) -> dict:
+    """Group of landmarks -> figures of their errors in % of the outer eyes' distance; those hidden count in their part, too."""
+    error = 100 * errors["distance"] / errors["eyes"][:, None]
+    index = np.arange(INNER)
+    parts = {name: np.broadcast_to((index >= low) & (index < high), error.shape) for name, (low, high) in PARTS.items()}
+    return {name: {"landmarks": int(chosen.sum()), **typical(error[chosen]), "within sigma %": round(100 * float(within[chosen].mean()), 1)}
+            for name, chosen in {**parts, "seen": seen, "hidden": ~seen}.items() if chosen.any()}
+
+
+def style_groups(network, images: list, uv: np.ndarray, errors_of) -> dict:
+    """Style asked for -> figures of the same faces, one look at each; `errors_of` an answer."""
+    return {style: typical(errors_of(answers(network, images, uv, style))["error"]) for style in STYLES}
+
+
+def typical(error: np.ndarray) -> dict:
+    return {"mean": round(float(error.mean()), 2), "median": round(float(np.median(error)), 2)}
+
+
+def render_groups(sources: list, errors: dict, kept: np.ndarray, within: np.ndarray) -> dict:
+    """Section -> group -> figures of the renders. `within` [N, 51]: which landmarks lie within their sigma."""
     skin = list(BARE_SKIN)
     tone = np.array([typology_angle(s.image, s.points[skin], s.visible[skin]) for s in sources])
     size = errors["eyes"] * np.array([max(s.image.shape[:2]) for s in sources]) / 2
     lens = np.array([s.focal_mm for s in sources])
     groups = {"yaw": banded(errors["yaw"], (*YAW_BANDS, (90, 180)), "degrees"), "outer-eye distance": banded(size, SIZE_BANDS, "px"),
               "lens": banded(lens, LENS_BANDS, "mm"), "skin as pictured, ITA in degrees": by_tone(tone)}
-    return {f"Renders by {name}": summarise(errors["error"], kept, group) for name, group in groups.items()}
+    return {f"Renders by {name}": summarise(errors["error"], kept, within.mean(1), group) for name, group in groups.items()}
 
 
-def portrait_groups(photos: Photos, errors: dict, kept: np.ndarray) -> dict:
+def portrait_groups(photos: Photos, errors: dict, kept: np.ndarray, within: np.ndarray) -> dict:
     """Section -> group -> figures of the portraits."""
     skin = list(BARE_SKIN)
     tone = np.array([typology_angle(image, points[skin], np.ones(len(skin), bool)) for image, points in zip(photos.images, photos.points)])
     size = errors["eyes"] * np.array([max(image.shape[:2]) for image in photos.images]) / 2
     uncoloured = np.array([grey(image) for image in photos.images])
     groups = {"colour": {"grey": uncoloured, "in colour": ~uncoloured}, "outer-eye distance": banded(size, SIZE_BANDS, "px"), "skin as pictured, ITA in degrees": by_tone(tone)}
-    return {f"Portraits by {name}": summarise(errors["error"], kept, group) for name, group in groups.items()}
+    return {f"Portraits by {name}": summarise(errors["error"], kept, within.mean(1), group) for name, group in groups.items()}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -223,8 +243,10 @@ def own(network, arguments: argparse.Namespace) -> dict:
         found, kept = search(network, images, rendered, threshold, uv, "render")
         _, through = found_in(network, faceless, threshold, uv, "photo")
         errors = render_errors(found, sources)
-        groups |= render_groups(sources, errors, kept)
-        visible = np.stack([s.visible for s in sources])
+        visible, within = np.stack([s.visible for s in sources]), within_sigma(found, errors)
+        groups |= render_groups(sources, errors, kept, within)
+        groups["Renders by landmark"] = landmark_groups(errors, within, visible[:, POINTS : POINTS + INNER])
+        groups["Renders by the style asked for"] = style_groups(network, images, uv, lambda answer: render_errors(answer, sources))
         metrics = {"renders": heads(network, found, sources, kept, errors), "presence": rounded({
             "rendersKept": 100 * kept.mean(), "rendersKeptAtOnce": 100 * (rendered["presence"] >= threshold).mean(),
             "negatives": len(faceless), "negativesLetThrough": 100 * through.mean()}),
@@ -237,7 +259,10 @@ def own(network, arguments: argparse.Namespace) -> dict:
             metrics |= figures
     found, kept = search(network, photos.images, photographed, threshold, uv, "photo")
     errors = portrait_errors(found, photos)
-    groups |= portrait_groups(photos, errors, kept)
+    within = within_sigma(found, errors)
+    groups |= portrait_groups(photos, errors, kept, within)
+    groups["Portraits by landmark"] = landmark_groups(errors, within, np.ones_like(within))
+    groups["Portraits by the style asked for"] = style_groups(network, photos.images, uv, lambda answer: portrait_errors(answer, photos))
     metrics = {"portraits": portraits(found, photos, errors), **metrics, "sizes": rounded(sizes.measure(network, photos, threshold, uv))}
     metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float(kept.mean()), 3)
     if arguments.results:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from .network import SMALL_SIZE, STYLES, InfiniteLandmarks
+from .network import SMALL_SIZE, STYLES, InfiniteLandmarks, widened
 
 OPSET = 16  # the first with GridSample
 PARITY = Path(__file__).parents[2] / "tests" / "Core.Tests" / "parity.npz"
@@ -51,10 +51,10 @@ def halved(network: InfiniteLandmarks) -> InfiniteLandmarks:
 
 
 def load_checkpoint(path: Path | None, preset: str) -> InfiniteLandmarks:
-    """The network of a checkpoint, or an untrained one."""
+    """The network of a checkpoint, whose F may have fewer channels, or an untrained one."""
     network = InfiniteLandmarks(preset)
     if path:
-        network.load_state_dict(torch.load(path, map_location="cpu")["network"])
+        network.load_state_dict(widened(torch.load(path, map_location="cpu")["network"], network.state_dict()))
     return network.eval()
 
 

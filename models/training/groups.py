@@ -67,8 +67,9 @@ def balancing(groups: list[dict]) -> np.ndarray:
     return weight / weight.sum()
 
 
-def summarise(error: np.ndarray, kept: np.ndarray, groups: dict) -> dict:
-    """Group -> count and figures of errors [N] in %; empty groups are left out."""
+def summarise(error: np.ndarray, kept: np.ndarray, within: np.ndarray, groups: dict) -> dict:
+    """Group -> count and figures of errors [N] in %; empty groups are left out. `within` [N]: the share of a face's landmarks within their sigma."""
     return {name: {"faces": int(chosen.sum()), "mean": round(float(error[chosen].mean()), 2), "median": round(float(np.median(error[chosen])), 2),
-                   "over 10 %": round(100 * float((error[chosen] > 10).mean()), 1), "found %": round(100 * float(kept[chosen].mean()), 1)}
+                   "over 10 %": round(100 * float((error[chosen] > 10).mean()), 1), "found %": round(100 * float(kept[chosen].mean()), 1),
+                   "within sigma %": round(100 * float(within[chosen].mean()), 1)}
             for name, chosen in groups.items() if chosen.any()}

@@ -340,6 +340,7 @@ class LandmarkPredictor(nn.Module):
         self.register_buffer("position_map", torch.from_numpy(position_map).permute(2, 0, 1)[None].contiguous(), persistent=False)  # [1, 3, 512, 512]
         modes = torch.from_numpy(shape_modes[: self.modes]).permute(0, 3, 1, 2)
         self.register_buffer("shape_modes", modes.contiguous(), persistent=False)  # [M, 3, 96, 96], half precision
+        self.register_buffer("calibration", torch.zeros(len(STYLES)))  # of log sigma, set by `calibrate`
 
     def deform(self, uv, style):  # [B, K, 2], [B, S] -> [B, K, 2]
         code = (style @ self.codes)[:, None].expand(-1, uv.shape[1], -1)
@@ -369,7 +370,8 @@ class LandmarkPredictor(nn.Module):
         waves = [wave(uv * (np.pi * f)) for f in self.FREQUENCIES for wave in (torch.sin, torch.cos)]
         query = self.encoding(torch.cat([uv * 2 - 1, mean * 10, *waves], 2))  # [B, K, 64]
         answer = self.predictor(self.from_features(features)[:, None] + self.from_query(query))
-        return mean + self.modal(features, uv) + OFFSET_M * answer[..., :3], answer[..., 3:].clamp(-7, 1)  # [B, K, 3], [B, K, 1]
+        log_sigma = answer[..., 3:] + (style @ self.calibration)[:, None, None]
+        return mean + self.modal(features, uv) + OFFSET_M * answer[..., :3], log_sigma.clamp(-7, 1)  # [B, K, 3], [B, K, 1]
 
 
 def rotation_matrix(six: torch.Tensor) -> torch.Tensor:
@@ -429,7 +431,7 @@ def widened(narrow: dict, wide: dict) -> dict:
     """The state of a network with the channels of `narrow` and, beside them, more, which those do not read: it answers the same."""
     result = {}
     for key, weight in wide.items():
-        known = narrow[key]
+        known = narrow.get(key, weight)  # before 0.5.0 there was no calibration
         kept = [torch.arange(size) for size in known.shape]
         for axis in [axis for axis, size in enumerate(known.shape[:2]) if size != weight.shape[axis]]:
             # The trunk's last half of 128 was appended to the 64 before it, and is to the wider ones.

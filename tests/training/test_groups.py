@@ -38,9 +38,9 @@ def test_every_tone_has_one_group():
 
 
 def test_groups_are_counted_and_empty_ones_left_out():
-    error, kept = np.array([1.0, 3.0, 20.0]), np.array([True, True, False])
-    found = summarise(error, kept, banded(np.array([5, 20, 40]), ((0, 30), (30, 60), (60, 90)), "degrees"))
-    assert found == {"0 to 30 degrees": {"faces": 2, "mean": 2.0, "median": 2.0, "over 10 %": 0.0, "found %": 100.0},
-                     "30 to 60 degrees": {"faces": 1, "mean": 20.0, "median": 20.0, "over 10 %": 100.0, "found %": 0.0}}
-    assert table(found).splitlines()[2] == "| 0 to 30 degrees | 2 | 2.0 | 2.0 | 0.0 | 100.0 |"
+    error, kept, within = np.array([1.0, 3.0, 20.0]), np.array([True, True, False]), np.array([1.0, 0.5, 0.0])
+    found = summarise(error, kept, within, banded(np.array([5, 20, 40]), ((0, 30), (30, 60), (60, 90)), "degrees"))
+    assert found == {"0 to 30 degrees": {"faces": 2, "mean": 2.0, "median": 2.0, "over 10 %": 0.0, "found %": 100.0, "within sigma %": 75.0},
+                     "30 to 60 degrees": {"faces": 1, "mean": 20.0, "median": 20.0, "over 10 %": 100.0, "found %": 0.0, "within sigma %": 0.0}}
+    assert table(found).splitlines()[2] == "| 0 to 30 degrees | 2 | 2.0 | 2.0 | 0.0 | 100.0 | 75.0 |"
     assert page("Title", "Text.", {"Section": found, "Nothing": {}}).count("##") == 1

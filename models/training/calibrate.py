@@ -1,0 +1,59 @@
+"""Command `calibrate`: makes sigma mean what it says. Of the training pictures, found as the server finds them, 68 % of the
+landmarks come to lie within it, of each style: training by the steadied NLL (`landmark_nll`) leaves it near that, not at it."""
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .anchors import INNER
+from .canonical import read_layout
+from .crops import apply
+from .data import Photos, Renders, to_square
+from .export import load_checkpoint
+from .facemesh import POINTS
+from .faces import answers
+from .network import STYLES
+
+WITHIN, SHARE = 1.515, 0.683  # of a 2D Gaussian, this share lies within so many sigmas
+
+log = logging.getLogger(__name__)
+
+
+def sigmas(distance: np.ndarray, log_sigma: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """Distances [B, K] in the square over the sigmas' circles, which hold SHARE of a 2D Gaussian. theta [B, 2, 3]: sigma is in I'."""
+    scale = np.sqrt(np.abs(np.linalg.det(theta[:, :, :2])))[:, None]
+    return distance / (WITHIN * np.exp(log_sigma) * scale)
+
+
+def factor(network, sources: list, style: str) -> float:
+    """By what the style's sigmas must grow for SHARE of the sources' 51 points to lie within them."""
+    truth = np.stack([apply(to_square(s.image), s.points[POINTS : POINTS + INNER]) for s in sources])
+    answer = answers(network, [s.image for s in sources], read_layout("ict68")[17:], style)
+    distance = np.linalg.norm(answer["photo_points"] - truth, axis=2)
+    return float(np.quantile(sigmas(distance, answer["log_sigma"], answer["theta"]), SHARE))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--preset", choices=("compact", "paper"), default="compact")
+    parser.add_argument("--labels", type=Path, required=True)
+    parser.add_argument("--portraits", type=Path, required=True)
+    parser.add_argument("--renders", type=Path, required=True)
+    parser.add_argument("--pictures", type=int, default=1500, help="of each kind, at most")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", type=Path, required=True, help="the checkpoint, calibrated")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(arguments.threads)
+    network = load_checkpoint(arguments.checkpoint, arguments.preset)
+    pictures = {"render": Renders(arguments.renders / "training"), "photo": Photos(arguments.labels, arguments.portraits, validation=False)}
+    for style, drawn in pictures.items():
+        chosen = range(0, len(drawn), -(-len(drawn) // arguments.pictures))
+        grown = factor(network, [drawn.source(i) for i in chosen], style)
+        network.predictor.calibration[STYLES.index(style)] += np.log(grown)
+        log.info("%s: sigma times %.3f, by %d pictures", style, grown, len(chosen))
+    torch.save({"network": network.state_dict()}, arguments.output)
