@@ -1,6 +1,6 @@
 """Visibility: which queries the server would call seen, against what was rendered.
 
-The server draws the posed mesh into a z-buffer of the photo's pixels and calls hidden what lies behind it or faces away
+The server draws the posed mesh into a z-buffer of the photo's pixels, or of finer cells where the face is small, and calls hidden what lies behind it or faces away
 (DepthBuffer.cs, whose rules and tolerances are repeated here). It cannot know of hair, hats, glasses and hands; the rendered
 truth does. So there are two truths: of the dressed heads, and of the same heads bare (`render --views`). And the truth has a
 finer rule, 1.5 mm of tolerance: the server's rule on the true shape in the true pose tells what that costs.
@@ -16,6 +16,7 @@ from .facemesh import POINTS
 from .network import SENSOR_MM
 from .topology import TOPOLOGY, read_obj
 
+QUERY_SIDE = 512  # cells over the face, at least
 QUERY_TOLERANCE_M = 0.003
 CELLS = 2  # widths of a cell that a surface may slope away within one
 MIN_FACING = 0.02  # cosine
@@ -71,12 +72,18 @@ def seen(queries: np.ndarray, mesh: np.ndarray, triangles: np.ndarray, pose: tup
         return apply(invert(to_square(image)), apply(theta, zoom * camera[:, :2] * [1, -1] / depth[:, None])), depth
 
     points, depth = pictured(mesh)
-    buffer = rasterise(points, 1 / depth, triangles, width, height)
+    corner = np.clip(np.floor(points.min(0)) - 2, 0, [width - 1, height - 1])
+    extent = np.clip(np.ceil(points.max(0)) + 2, corner + 1, [width, height]) - corner
+    fine = max(1, QUERY_SIDE / extent.max())  # cells a pixel
+    cells = np.ceil(extent * fine).astype(int)
+    buffer = rasterise((points - corner) * fine, 1 / depth, triangles, *cells)
     pixel, depth = pictured(queries)
     inside = ((pixel >= 0.5) & (pixel <= np.array([width, height]) - 0.5)).all(1)
-    column, row = np.clip(pixel, 0, [width - 1, height - 1]).astype(int).T
-    before = buffer[row, column]
-    cell = 2 / (np.sqrt(abs(np.linalg.det(theta[:, :2]))) * max(width, height) * zoom)  # its width over its depth
+    place = (pixel - corner) * fine
+    drawn = ((place >= 0) & (place < cells)).all(1)
+    column, row = np.clip(place, 0, cells - 1).astype(int).T
+    before = np.where(drawn, buffer[row, column], 0)
+    cell = 2 / (np.sqrt(abs(np.linalg.det(theta[:, :2]))) * max(width, height) * zoom * fine)  # its width over its depth
     clear = depth - 1 / np.maximum(before, 1e-6) <= QUERY_TOLERANCE_M + CELLS * cell * depth
     return inside & ((before == 0) | clear)
 

@@ -113,7 +113,7 @@ public sealed class FacePipeline : IDisposable
         var faces = clock.Run(report => FindFaces(views, options.Face, allFaces, capture, report, cancellation));
         var fits = clock.Run(report => Fit(faces, topology, layout, options, capture, report));
         var places = topology.Locate(layout.Queries);
-        var landmarks = clock.Run(report => Each(fits, report, fit => Describe(fit, layout, places, new DepthBuffer(fit.Camera, fit.Mesh))));
+        var landmarks = clock.Run(report => Each(fits, report, fit => Describe(fit, layout, places, Sight(fit))));
         foreach (var view in capture.Skipped)
         {
             skipped?.Invoke(view);
@@ -145,7 +145,7 @@ public sealed class FacePipeline : IDisposable
                 var face = FindAgain(view, last) ?? FindFaces([view], options.Face, false, capture, _ => cancellation.ThrowIfCancellationRequested(), cancellation).Single();
                 var fit = Fit([face], topology, layout, options, capture, _ => { }).Single();
                 last = options.Face is null ? null : face;
-                return new FrameLandmarks(frame.Number, frame.Time, Describe(fit, layout, places, new DepthBuffer(fit.Camera, fit.Mesh)), null);
+                return new FrameLandmarks(frame.Number, frame.Time, Describe(fit, layout, places, Sight(fit)), null);
             }
             catch (InputException fault)
             {
@@ -346,19 +346,20 @@ public sealed class FacePipeline : IDisposable
         {
             var (fit, photo) = (fits[i], fits[i].View.Photo);
             var depth = new DepthBuffer(fit.Camera, fit.Mesh);
+            var sight = depth.Side < DepthBuffer.QuerySide ? Sight(fit) : depth;
             var atlas = ViewTexture.Unwrap(photo, fit.Mesh, depth, map, Margins(fit), cancellation);
             lock (blend)
             {
                 blend.Add(atlas);
             }
             Step();
-            var landmarks = Describe(fit, layout, places, depth);
+            var landmarks = Describe(fit, layout, places, sight);
             var overlay = Overlay.Draw(
                 photo, fit.Mesh, depth, [.. landmarks.Landmarks.Select(mark => (new PixelPoint(mark.X, mark.Y), mark.Visible))],
                 [.. fit.Found.All.Select(spot => (spot.Centre, spot.Radius))], fit.Found.Number, cancellation);
             Step();
             var texture = PictureEncoder.Png(atlas.Rgba, atlas.Size, atlas.Size, cancellation);
-            views[i] = new UnwrappedView([.. fit.Mesh.Head.Zip(fit.Mesh.Normals(), depth.Sees)], new FaceView(landmarks, texture, overlay));
+            views[i] = new UnwrappedView([.. fit.Mesh.Head.Zip(fit.Mesh.Normals(), sight.Sees)], new FaceView(landmarks, texture, overlay));
             Step();
         });
         return [.. views];
@@ -404,7 +405,9 @@ public sealed class FacePipeline : IDisposable
         };
     }
 
-    private static ViewLandmarks Describe(FittedView fit, Layout layout, SurfacePoint[] places, DepthBuffer depth)
+    private static DepthBuffer Sight(FittedView fit) => new(fit.Camera, fit.Mesh, DepthBuffer.QuerySide);
+
+    private static ViewLandmarks Describe(FittedView fit, Layout layout, SurfacePoint[] places, DepthBuffer sight)
     {
         var (camera, answers, normals) = (fit.Camera, fit.Landmarks, fit.Mesh.Normals());
         var landmarks = new Landmark[answers.Head.Length];
@@ -412,7 +415,7 @@ public sealed class FacePipeline : IDisposable
         {
             var head = answers.Head[i];
             var point = camera.Project(head);
-            landmarks[i] = new Landmark(point.X, point.Y, [head.X, head.Y, head.Z], answers.Sigma[i] * camera.PixelsPerFaceUnit, depth.Sees(head, places[i].Of(normals)));
+            landmarks[i] = new Landmark(point.X, point.Y, [head.X, head.Y, head.Z], answers.Sigma[i] * camera.PixelsPerFaceUnit, sight.Sees(head, places[i].Of(normals)));
         }
         var translation = camera.Pose.Translation;
         return new ViewLandmarks(

@@ -134,6 +134,23 @@ public sealed class GeometryTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void What_of_a_small_face_is_seen_is_what_is_seen_of_a_large_one()
+    {
+        var mesh = KnownFace.Canonical;
+        var normals = mesh.Normals();
+        foreach (float yaw in (float[])[0.3f, 0.9f, -1.3f])
+        {
+            var large = new DepthBuffer(KnownFace.Camera(1600, 1600, yaw, 0.1f, 0.2f), mesh);
+            var small = new DepthBuffer(KnownFace.Camera(60, 60, yaw, 0.1f, 0.2f), mesh, DepthBuffer.QuerySide);
+            var coarse = new DepthBuffer(small.Camera, mesh);
+            int Wrong(DepthBuffer buffer) => mesh.Head.Zip(normals).Count(at => buffer.Sees(at.First, at.Second) != large.Sees(at.First, at.Second));
+            output.WriteLine($"{Wrong(small)} of {normals.Length} wrong, {Wrong(coarse)} with a cell a pixel");
+            Assert.InRange(Wrong(small), 0, normals.Length / 100);
+            Assert.True(Wrong(coarse) > 2 * Wrong(small)); // A pixel's width would hide nothing behind the nose.
+        }
+    }
+
+    [Fact]
     public void Queries_are_placed_on_the_surface()
     {
         var mesh = KnownFace.Canonical;

@@ -3,11 +3,14 @@ using System.Numerics;
 namespace MeshFromFaces.Core.Geometry;
 
 /// <summary>
-/// The z-buffer of a posed mesh over its part of the photo, one cell a photo pixel (coarser only where the face is
-/// larger than 2048 pixels). Holds inverse depth, which is linear in the image.
+/// The z-buffer of a posed mesh over its part of the photo, one cell a photo pixel (coarser where the face is larger than
+/// 2048 pixels, finer where more cells are asked for). Holds inverse depth, which is linear in the image.
 /// </summary>
 public sealed class DepthBuffer
 {
+    /// <summary>Cells over the face that tell what of it is seen, however few its pixels: of a face of 30, one cell is as wide as the nose is high.</summary>
+    public const int QuerySide = 512;
+
     private const int MaxSide = 2048;
 
     // What lies this much behind its neighbour is another part of the head, where that is not as steep as this.
@@ -35,7 +38,10 @@ public sealed class DepthBuffer
     private readonly float[] _farthest;     // smallest of each cell's 3x3
     private readonly Lazy<ushort[]> _inwards; // cells to the nearest outline, diagonals as long as sides
 
-    public DepthBuffer(PhotoCamera camera, Mesh mesh)
+    /// <param name="camera">The view's.</param>
+    /// <param name="mesh">What may hide what.</param>
+    /// <param name="leastSide">Cells over the longer side of the face, at least.</param>
+    public DepthBuffer(PhotoCamera camera, Mesh mesh, int leastSide = 0)
     {
         Camera = camera;
         var points = new Vector3[mesh.Head.Length]; // photo pixels and inverse depth
@@ -52,7 +58,8 @@ public sealed class DepthBuffer
         _top = Math.Clamp(Math.Floor(top) - 2, 0, camera.Height - 1);
         double across = Math.Clamp(Math.Ceiling(right) + 2, _left + 1, camera.Width) - _left;
         double down = Math.Clamp(Math.Ceiling(bottom) + 2, _top + 1, camera.Height) - _top;
-        CellsPerPixel = Math.Min(1, MaxSide / Math.Max(across, down));
+        double side = Math.Max(across, down);
+        CellsPerPixel = Math.Min(Math.Max(side, leastSide), MaxSide) / side;
         _width = (int)Math.Ceiling(across * CellsPerPixel);
         _height = (int)Math.Ceiling(down * CellsPerPixel);
         _cellAngle = (float)(1 / (camera.PixelsPerFaceUnit * 2 * camera.Pose.FocalMm / PhotoCamera.SensorMm * CellsPerPixel));
@@ -68,8 +75,11 @@ public sealed class DepthBuffer
 
     public PhotoCamera Camera { get; }
 
-    /// <summary>At most 1.</summary>
+    /// <summary>1 where the face has neither too many pixels nor too few.</summary>
     public double CellsPerPixel { get; }
+
+    /// <summary>Cells of the longer side.</summary>
+    public int Side => Math.Max(_width, _height);
 
     /// <summary>Whether a point of the face is inside the photo with nothing in front of it.</summary>
     public bool Sees(Vector3 head)
