@@ -214,6 +214,7 @@ def test_photos_hold_the_canonical_shape_in_place():
 
     still, moved = losses(0.0), losses(0.1)
     assert moved["flat"] == pytest.approx(float(still["flat"]), abs=1e-4) and moved["fitted"] > still["fitted"] + 1
+    assert moved["image"] == pytest.approx(float(still["image"]), abs=1e-4)  # the pose makes up for it
 
 
 def test_principal_modes_span_what_the_heads_do():
