@@ -238,8 +238,8 @@ def own(network, arguments: argparse.Namespace) -> dict:
         sources = [renders.source(i) for i in range(len(renders))]
         images, faceless = [s.image for s in sources], negatives(arguments.renders)
         rendered = answers(network, images, uv, "render")
-        # As strict as keeps 99 % of the portraits and 98 % of the renders, some of which hide their face, at the whole picture.
-        threshold = min(threshold, np.quantile(rendered["presence"], 0.02))
+        # As strict as keeps 99 % of the portraits, and of the renders, some of which hide their face, at the whole picture.
+        threshold = min(threshold, np.quantile(rendered["presence"], 0.01))
         found, kept = search(network, images, rendered, threshold, uv, "render")
         _, through = found_in(network, faceless, threshold, uv, "photo")
         errors = render_errors(found, sources)
