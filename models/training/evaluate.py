@@ -26,7 +26,8 @@ MODEL_CARD = Path(__file__).parents[1] / "compact" / "model.json"
 GROUPS_TEXT = """51 inner points, mean over a face, in % of the outer eyes' distance: the 3D one at its own depth for renders, the
 labelled one for portraits, whose truth is FaceMesh's label. All faces count, found or not; "found" is the share that the
 server would not turn away, "within sigma" the share of landmarks that lie within the circle of their sigma, 68 % if that is
-right. Asked for in the other style, the same faces show what D's codes are worth. ITA (individual typology angle) is measured on the picture, so that the light counts with the skin."""
+right. Asked for in the other style, the same faces show what D's codes are worth. ITA (individual typology angle) is measured
+on the picture, so that the light counts with the skin."""
 FIGURES_TEXT = """Errors51 are means over 51 inner points in % of the outer eyes' distance; shapes in mm, after a similarity where the name
 says aligned; shares in %. `multiview` is the disagreement of the canonical shapes of one head from four sides, drawn in
 frontal-against-profile.png; `visibility` is against the dressed heads as rendered, `visibilityBare` against the same heads

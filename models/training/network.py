@@ -431,7 +431,7 @@ def widened(narrow: dict, wide: dict) -> dict:
     """The state of a network with the channels of `narrow` and, beside them, more, which those do not read: it answers the same."""
     result = {}
     for key, weight in wide.items():
-        known = narrow.get(key, weight)  # before 0.5.0 there was no calibration
+        known = narrow[key]
         kept = [torch.arange(size) for size in known.shape]
         for axis in [axis for axis, size in enumerate(known.shape[:2]) if size != weight.shape[axis]]:
             # The trunk's last half of 128 was appended to the 64 before it, and is to the wider ones.

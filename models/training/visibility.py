@@ -1,9 +1,10 @@
 """Visibility: which queries the server would call seen, against what was rendered.
 
-The server draws the posed mesh into a z-buffer of the photo's pixels, or of finer cells where the face is small, and calls hidden what lies behind it or faces away
-(DepthBuffer.cs, whose rules and tolerances are repeated here). It cannot know of hair, hats, glasses and hands; the rendered
-truth does. So there are two truths: of the dressed heads, and of the same heads bare (`render --views`). And the truth has a
-finer rule, 1.5 mm of tolerance: the server's rule on the true shape in the true pose tells what that costs.
+The server draws the posed mesh into a z-buffer of the photo's pixels, or of finer cells where the face is small, and calls
+hidden what lies behind it or faces away (DepthBuffer.cs, whose rules and tolerances are repeated here). It cannot know of hair,
+hats, glasses and hands; the rendered truth does. So there are two truths: of the dressed heads, and of the same heads bare
+(`render --views`). And the truth has a finer rule, 1.5 mm of tolerance: the server's rule on the true shape in the true pose
+tells what that costs.
 """
 import numpy as np
 from scipy.spatial import Delaunay

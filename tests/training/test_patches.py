@@ -19,6 +19,15 @@ def test_a_linear_relation_of_low_rank_is_found():
     assert still.abs().max() < 1e-6 and torch.isfinite(none).all()
 
 
+def test_what_is_read_between_cells_is_what_the_patches_there_give():
+    torch.manual_seed(2)
+    trunk = InfiniteLandmarks("compact").encoder.trunk
+    fine, places = torch.randn(2, trunk.fine[0].change[0].in_channels, 24, 24), torch.rand(2, 128, 2) * 1.8 - 0.9
+    with torch.inference_mode():
+        read = trunk.over(trunk.readings(fine), places[:, :, None])[..., 0].transpose(1, 2)
+        assert torch.allclose(read, trunk.patch(trunk.patches(fine, places)), atol=1e-4)
+
+
 def test_fitting_brings_anchors_nearer():
     torch.manual_seed(0)
     trunk = InfiniteLandmarks("compact").encoder.trunk.eval()
