@@ -135,9 +135,9 @@ def landmark_groups(errors: dict, within: np.ndarray, seen: np.ndarray) -> dict:
             for name, chosen in {**parts, "seen": seen, "hidden": ~seen}.items() if chosen.any()}
 
 
-def style_groups(network, images: list, uv: np.ndarray, errors_of) -> dict:
-    """Style asked for -> figures of the same faces, one look at each; `errors_of` an answer."""
-    return {style: typical(errors_of(answers(network, images, uv, style))["error"]) for style in STYLES}
+def style_groups(network, images: list, uv: np.ndarray, own: str, known: dict, errors_of) -> dict:
+    """Style asked for -> figures of the same faces, without a search; `known` is the answer in their own style, `errors_of` an answer."""
+    return {style: typical(errors_of(known if style == own else answers(network, images, uv, style))["error"]) for style in STYLES}
 
 
 def typical(error: np.ndarray) -> dict:
@@ -247,7 +247,7 @@ def own(network, arguments: argparse.Namespace) -> dict:
         visible, within = np.stack([s.visible for s in sources]), within_sigma(found, errors)
         groups |= render_groups(sources, errors, kept, within)
         groups["Renders by landmark"] = landmark_groups(errors, within, visible[:, POINTS : POINTS + INNER])
-        groups["Renders by the style asked for"] = style_groups(network, images, uv, lambda answer: render_errors(answer, sources))
+        groups["Renders by the style asked for"] = style_groups(network, images, uv, "render", rendered, lambda answer: render_errors(answer, sources))
         metrics = {"renders": heads(network, found, sources, kept, errors), "presence": rounded({
             "rendersKept": 100 * kept.mean(), "rendersKeptAtOnce": 100 * (rendered["presence"] >= threshold).mean(),
             "negatives": len(faceless), "negativesLetThrough": 100 * through.mean()}),
@@ -263,7 +263,7 @@ def own(network, arguments: argparse.Namespace) -> dict:
     within = within_sigma(found, errors)
     groups |= portrait_groups(photos, errors, kept, within)
     groups["Portraits by landmark"] = landmark_groups(errors, within, np.ones_like(within))
-    groups["Portraits by the style asked for"] = style_groups(network, photos.images, uv, lambda answer: portrait_errors(answer, photos))
+    groups["Portraits by the style asked for"] = style_groups(network, photos.images, uv, "photo", photographed, lambda answer: portrait_errors(answer, photos))
     metrics = {"portraits": portraits(found, photos, errors), **metrics, "sizes": rounded(sizes.measure(network, photos, threshold, uv))}
     metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float(kept.mean()), 3)
     if arguments.results:

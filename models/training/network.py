@@ -431,18 +431,13 @@ def widened(narrow: dict, wide: dict) -> dict:
     """The state of a network with the channels of `narrow` and, beside them, more, which those do not read: it answers the same."""
     result = {}
     for key, weight in wide.items():
-        known = narrow[key]
+        known, weight = narrow[key], weight.clone()
         kept = [torch.arange(size) for size in known.shape]
-        for axis in [axis for axis, size in enumerate(known.shape[:2]) if size != weight.shape[axis]]:
-            # The trunk's last half of 128 was appended to the 64 before it, and is to the wider ones.
-            appended = kept[axis] >= TRUNK_CHANNELS // 2
-            kept[axis] = kept[axis] + (known.shape[axis] == TRUNK_CHANNELS) * appended * (weight.shape[axis] - TRUNK_CHANNELS) // 2
-        weight = weight.clone()
-        if known.shape:
-            weight[kept[0]] = 0
-            weight[torch.meshgrid(*kept, indexing="ij")] = known.to(weight)
-        else:
-            weight = known
+        for axis, size in enumerate(known.shape):
+            if size == TRUNK_CHANNELS:  # whose second half is appended to the stage before, in the wider trunk too
+                kept[axis][size // 2 :] += (weight.shape[axis] - size) // 2
+        weight[kept[0]] = 0
+        weight[torch.meshgrid(*kept, indexing="ij")] = known.to(weight)
         result[key] = weight
     return result
 

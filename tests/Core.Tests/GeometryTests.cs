@@ -146,7 +146,7 @@ public sealed class GeometryTests(ITestOutputHelper output)
             int Wrong(DepthBuffer buffer) => mesh.Head.Zip(normals).Count(at => buffer.Sees(at.First, at.Second) != large.Sees(at.First, at.Second));
             output.WriteLine($"{Wrong(small)} of {normals.Length} wrong, {Wrong(coarse)} with a cell a pixel");
             Assert.InRange(Wrong(small), 0, normals.Length / 100);
-            Assert.True(Wrong(coarse) > 2 * Wrong(small)); // A pixel's width would hide nothing behind the nose.
+            Assert.True(Wrong(coarse) > 2 * Wrong(small)); // Within two pixels' width a nose hides nothing.
         }
     }
 

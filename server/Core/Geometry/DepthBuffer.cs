@@ -8,7 +8,7 @@ namespace MeshFromFaces.Core.Geometry;
 /// </summary>
 public sealed class DepthBuffer
 {
-    /// <summary>Cells over the face that tell what of it is seen, however few its pixels: of a face of 30, one cell is as wide as the nose is high.</summary>
+    /// <summary>Cells over the face that tell what of it is seen, however few its pixels: of a face of 30, two are as wide as the nose is high.</summary>
     public const int QuerySide = 512;
 
     private const int MaxSide = 2048;
