@@ -40,6 +40,10 @@ def stages(width: float = 1) -> list[tuple[int, int]]:
     return STAGES[:2] + [(round(width * channels), blocks) for channels, blocks in STAGES[2:]]
 
 
+def _layout(x):
+    return torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+
+
 class _FixedSlope(torch.autograd.Function):
     @staticmethod
     def forward(context, x, slope):
@@ -49,7 +53,22 @@ class _FixedSlope(torch.autograd.Function):
     @staticmethod
     def backward(context, gradient):
         x, slope = context.saved_tensors
-        return torch.where(x < 0, gradient * slope.view(-1, 1, 1), gradient), None
+        gradient = gradient.contiguous(memory_format=_layout(x))
+        above = torch.ops.aten.threshold_backward(gradient, x, 0)
+        return above.lerp(gradient, slope.view(-1, 1, 1).expand_as(above)), None  # two passes; `where` takes longer than these
+
+
+class _Rectified(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        y = F.relu(x)
+        context.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(context, gradient):
+        (y,) = context.saved_tensors
+        return torch.ops.aten.threshold_backward(gradient.contiguous(memory_format=_layout(y)), y, 0)
 
 
 class PReLU(nn.PReLU):
@@ -73,7 +92,7 @@ class ReLU(nn.Module):
 
     def forward(self, x):                                       # [B, C, H, W]
         learning = torch.is_grad_enabled() and x.requires_grad and not torch.onnx.is_in_onnx_export()
-        return _FixedSlope.apply(x, x.new_zeros(1)) if learning else F.relu(x)
+        return _Rectified.apply(x) if learning else F.relu(x)
 
 
 class Conv2dSame(nn.Conv2d):

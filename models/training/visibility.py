@@ -29,36 +29,38 @@ def rasterise(points: np.ndarray, inverse: np.ndarray, triangles: np.ndarray, wi
     """The z-buffer [height, width] of inverse depths, 1/m, 0 where nothing is: the greatest at each pixel's centre.
 
     points [N, 2] px, pixel edges at integers; inverse [N] 1/m, linear in the image; triangles [M, 3], either side up.
-    Triangles of about one size are drawn together, one pixel of their boxes at a time.
+    Each triangle is drawn a line of pixels at a time, all lines of all triangles at once.
     """
     a, b, c = (points[triangles[:, k]] for k in range(3))
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     corners = np.stack([a, b, c])
     low = np.maximum(np.ceil(corners.min(0) - 0.5), 0).astype(int)
     high = np.minimum(np.floor(corners.max(0) - 0.5), [width - 1, height - 1]).astype(int)
-    extent = (high - low).max(1) + 1
-    drawn = (np.abs(area) > 1e-12) & (high >= low).all(1)
-    cells, values = [np.zeros(0, int)], [np.zeros(0)]
-    side = 1
-    while (drawn & (extent > side // 2)).any():
-        chosen = np.flatnonzero(drawn & (extent > side // 2) & (extent <= side))
-        for dy, dx in np.ndindex(side, side) if len(chosen) else ():
-            x, y = low[chosen, 0] + dx, low[chosen, 1] + dy
-            row = chosen[(x <= high[chosen, 0]) & (y <= high[chosen, 1])]
-            x, y = low[row, 0] + dx, low[row, 1] + dy
-            wa = ((c[row, 0] - b[row, 0]) * (y + 0.5 - b[row, 1]) - (c[row, 1] - b[row, 1]) * (x + 0.5 - b[row, 0])) / area[row]
-            wb = ((a[row, 0] - c[row, 0]) * (y + 0.5 - c[row, 1]) - (a[row, 1] - c[row, 1]) * (x + 0.5 - c[row, 0])) / area[row]
-            wc = 1 - wa - wb
-            inside = np.minimum(np.minimum(wa, wb), wc) >= -REACH
-            value = wa * inverse[triangles[row, 0]] + wb * inverse[triangles[row, 1]] + wc * inverse[triangles[row, 2]]
-            cells.append((y * width + x)[inside])
-            values.append(value[inside])
-        side *= 2
-    cells, values = np.concatenate(cells), np.concatenate(values)
+    drawn = np.flatnonzero((np.abs(area) > 1e-12) & (high >= low).all(1))
+    triangle, y = spread(drawn, low[drawn, 1], high[drawn, 1])
+    # Along a line a barycentric is at + slope x; a triangle is where none of the three is negative.
+    from_, to = np.stack([b, c, a])[:, triangle], np.stack([c, a, b])[:, triangle]
+    (along, up), double = np.moveaxis(to - from_, 2, 0), area[triangle]
+    slope = -up / double
+    at = (along * (y + 0.5 - from_[..., 1]) + up * from_[..., 0]) / double
+    with np.errstate(divide="ignore", invalid="ignore"):  # an edge along the line bounds nothing in it
+        edge = (-REACH - at) / slope
+    first = np.maximum(low[triangle, 0], np.ceil(np.where(slope > 0, edge, -np.inf).max(0) - 0.5))
+    last = np.minimum(high[triangle, 0], np.floor(np.where(slope < 0, edge, np.inf).min(0) - 0.5))
+    line, x = spread(np.arange(len(triangle)), first.astype(int), last.astype(int))
+    corner = inverse[triangles[triangle]].T  # [3, lines]
+    values = ((at + slope * 0.5) * corner).sum(0)[line] + (slope * corner).sum(0)[line] * x
+    cells = y[line] * width + x
     order = np.argsort(values)
     result = np.zeros(width * height)
     result[cells[order]] = values[order]  # of several values for one cell, the last stays
     return result.reshape(height, width)
+
+
+def spread(items: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each of the items [N] once for each whole number from its first to its last, and these numbers."""
+    count = np.maximum(last - first + 1, 0)
+    return np.repeat(items, count), np.arange(count.sum()) - np.repeat(count.cumsum() - count - first, count)
 
 
 def seen(queries: np.ndarray, mesh: np.ndarray, triangles: np.ndarray, pose: tuple, theta: np.ndarray, image: np.ndarray) -> np.ndarray:
