@@ -3,7 +3,8 @@
 Rows add one part to the baseline, the last has all. `detector` crops are BlazeFace's boxes, as drawn; `similarity` and
 `affine` crops are those of the S of a checkpoint, at its second look. A `flat` head answers 2D points; a `solid` one a 3D
 shape, its pose, and a lens that is fixed at 60 mm or not, and learns from the 3D truth that only it can use. `deformer`: D.
-The hourglass (Newell et al. 2016, one small stack with heatmaps of the 51 points) tells what S is worth to another network.
+The hourglass (Newell et al. 2016, one small stack with heatmaps of the 51 points) tells what S is worth to another network. F is
+of FaceMesh's own width here, which trains in two thirds of the time of the one that ships.
 
 With --encoders, the encoders that F may be instead, trained alike: their error against their time, which `tests/Benchmarks --
 graphs WORK` measures on the graphs left in WORK; run again, the command puts it into the table.
@@ -54,7 +55,7 @@ class Row:
     cropper: str = "detector"  # detector, similarity, affine
     head: str = "flat"  # flat, fixed (3D, 60 mm), solid (3D, f_d), hourglass
     deformer: bool = False
-    encoder: str = "anchors"
+    encoder: str = "narrow"
 
 
 ROWS = (
@@ -257,7 +258,7 @@ def fit_row(row: Row, samples: Samples, arguments: argparse.Namespace) -> nn.Mod
     network = network.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(groups, lr=arguments.rate, weight_decay=1e-4)
     trained = [p for group in groups for p in group["params"]]
-    batches = iter(DataLoader(Stream(samples, "crop", arguments.batch, arguments.seed), batch_size=None))
+    batches = iter(DataLoader(Stream(samples, "crop", arguments.batch, arguments.seed), batch_size=None, num_workers=1, prefetch_factor=6))
     network.train()
     started, running = time.time(), {}
     for step in range(arguments.steps):
@@ -305,7 +306,8 @@ def report(results: list[dict], arguments: argparse.Namespace) -> str:
 51 points, in % of the outer-eye distance: of validation portraits against FaceMesh's averaged label, of validation renders
 against the truth (3D outer-eye distance). A face that the detector or S lost counts with what the head makes of the wrong
 crop. Both S are one network, taught similarities: their rows train alike, and differ by what is kept of its affine. The 3D
-rows learn from the renders' 3D truth and the portraits' fitted shapes, which a flat head has no use for.
+rows learn from the renders' 3D truth and the portraits' fitted shapes, which a flat head has no use for. F has anchors and
+FaceMesh's own width: [encoders.md](encoders.md) tells what that costs against the wider one that ships.
 Made by `python3 -m training ablate`."""
     parts = lambda result: {"crop": result["cropper"], "head": result["head"], "D": "yes" if result["deformer"] else "no"}
     return page("Ablation", introduction, {kind.title(): {r["name"]: parts(r) | r[kind] for r in results} for kind in ("portraits", "renders")})
@@ -313,7 +315,7 @@ Made by `python3 -m training ablate`."""
 
 def measure(network: nn.Module, row: Row, finder, detector, photos: Photos, sources: list[Source]) -> dict:
     """The row's figures on validation portraits and renders."""
-    points = lambda images, style: {"photo_points": answered(network, images, row, finder, detector, photos.uv[POINTS:].astype(np.float32), style)}
+    points = lambda images, style: {"photo_points": answered(network, images, row, finder, detector, photos.uv[POINTS : POINTS + INNER].astype(np.float32), style)}
     return {"portraits": figures(portrait_errors(points(photos.images, "photo"), photos)["error"]),
             "renders": figures(render_errors(points([source.image for source in sources], "render"), sources)["error"])}
 

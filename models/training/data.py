@@ -29,6 +29,7 @@ TURNED, TURNED_SHARE = np.cos(np.radians(50)), 0.3  # of the renders drawn: head
 NEGATIVE_SHARE = 0.08  # of the samples that teach presence
 SHRUNK_SIZE = {"compact": SMALL_SIZE // 2, "paper": SMALL_SIZE}  # what S looks at inside
 RECOLOURED_SHARE = 0.3  # of the portraits drawn that are in colour: skin of another tone
+MAX_MISSING_M = 0.0025  # of a fitted head, for what it says of ears, neck and forehead to be learnt
 STEADY_V = 0.5  # the upper face is above this v
 VALIDATION_EVERY = 20  # portraits whose numeric id it divides are validation
 
@@ -36,7 +37,7 @@ VALIDATION_EVERY = 20  # portraits whose numeric id it divides are validation
 @dataclass(frozen=True)
 class Source:
     image: np.ndarray  # [H, W, 3] uint8 RGB
-    points: np.ndarray  # [M, 2] px, pixel centres at half-integers: FaceMesh's 468, 51 inner iBUG points, others
+    points: np.ndarray  # [M, 2] px, pixel centres at half-integers: FaceMesh's 468, 51 inner iBUG points, others all over C
     uv: np.ndarray  # [M, 2]
     style: int
     position: np.ndarray  # [M, 3] head space; of a photo, fitted
@@ -66,10 +67,12 @@ class Photos:
             self.names = names[chosen]
             yaw = archive["yaw"][chosen]
             points = np.concatenate([archive["landmarks"][chosen, :, :2], archive["position"][chosen]], 2)  # [N, 468, 5]
+            outer = np.concatenate([archive["outer_landmarks"][chosen], archive["outer_position"][chosen]], 2)
+            self.uv = np.concatenate([known_uv(), archive["outer_uv"]])
+            self.agrees = archive["missing"][chosen] < MAX_MISSING_M  # the fitted head with the photo
         corners, weights = inner_weights()
-        points = np.concatenate([points, np.einsum("nkcx,kc->nkx", points[:, corners], weights)], 1).astype(np.float32)
+        points = np.concatenate([points, np.einsum("nkcx,kc->nkx", points[:, corners], weights), outer], 1).astype(np.float32)
         self.points, self.positions = points[..., :2], points[..., 2:]
-        self.uv = known_uv()
         self.images = [cv2.imread(str(folder / f"{name:06d}.jpg"), cv2.IMREAD_COLOR)[..., ::-1] for name in self.names]
         self.described = [describe(self.source(i), angle) for i, angle in enumerate(yaw.tolist())]
         self.chance = balancing(list(sections(*map(np.array, zip(*self.described))).values())) if self.described else np.zeros(0)  # of being drawn
@@ -78,7 +81,8 @@ class Photos:
         return len(self.images)
 
     def source(self, index: int) -> Source:
-        return Source(self.images[index], self.points[index], self.uv, STYLES.index("photo"), self.positions[index])
+        known = len(self.uv) if self.agrees[index] else POINTS + INNER
+        return Source(self.images[index], self.points[index, :known], self.uv[:known], STYLES.index("photo"), self.positions[index, :known])
 
 
 def describe(source: Source, yaw: float) -> tuple[float, float, bool, float]:
@@ -144,7 +148,8 @@ class Renders:
         for shard in shards:
             position = shard["position"].astype(np.float32)
             scale, turn, shift = similarities(position[:, steady], mean_points(pool[steady]))
-            shard["position"] = (scale[:, None, None] * position @ turn.transpose(0, 2, 1) + shift[:, None]).astype(np.float16)
+            shard["position"] = (scale[:, None, None] * position @ turn.transpose(0, 2, 1) + shift[:, None]).astype(np.float16)[:, order]
+            shard["visible"] = np.unpackbits(shard["visible"], axis=1, count=count).astype(bool)[:, order]
             shard["rotation"] = shard["rotation"] @ turn.transpose(0, 2, 1)
             shard["translation"] = scale[:, None] * shard["translation"] - (shard["rotation"] @ shift[..., None])[..., 0]
         self.shards = shards
@@ -166,13 +171,12 @@ class Renders:
     def source(self, index: int) -> Source:
         s, i = self.present[index]
         shard = self.shards[s]
-        position = shard["position"][i].astype(np.float32)[self.order]
+        position = shard["position"][i].astype(np.float32)
         rotation, translation, focal_mm = shard["rotation"][i], shard["translation"][i], float(shard["focal_mm"][i])
         camera = position @ rotation.T + translation
         size = shard["image"].shape[1]
         flat = 2 * focal_mm / SENSOR_MM * camera[:, :2] / -camera[:, 2:] * [1, -1]
-        visible = np.unpackbits(shard["visible"][i], count=len(self.order)).astype(bool)[self.order]
-        return Source(shard["image"][i], ((flat + 1) * size / 2).astype(np.float32), self.uv, STYLES.index("render"), position, rotation, translation, focal_mm, visible)
+        return Source(shard["image"][i], ((flat + 1) * size / 2).astype(np.float32), self.uv, STYLES.index("render"), position, rotation, translation, focal_mm, shard["visible"][i])
 
     def negative(self, index: int) -> np.ndarray:
         s, i = self.absent[index]
@@ -196,7 +200,9 @@ def to_square(image: np.ndarray) -> np.ndarray:
 
 
 def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    return np.c_[outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]]
+    result = outer[:, :2] @ inner
+    result[:, 2] += outer[:, 2]
+    return result
 
 
 def warp(image: np.ndarray, affine: np.ndarray, size: int, onto: np.ndarray | None = None) -> np.ndarray:

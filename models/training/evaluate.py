@@ -70,12 +70,16 @@ def portrait_errors(answer: dict, photos: Photos) -> dict:
     return {"mesh": mesh, "distance": distance, "eyes": eyes, "error": 100 * distance.mean(1) / eyes}
 
 
-def portraits(answer: dict, photos: Photos, errors: dict) -> dict:
-    """Portraits: 51 points against the label, in % of its outer-eye distance; their canonical positions against the fitted ones, in mm."""
+def portraits(network, answer: dict, photos: Photos, errors: dict) -> dict:
+    """Portraits: 51 points against the label, in % of its outer-eye distance; their canonical positions, and those outside
+    FaceMesh's outline of the heads that agree with their photo, against the fitted ones, in mm."""
     error = errors["error"]
-    canonical = 1000 * np.linalg.norm(answer["position"] - photos.positions[:, POINTS : POINTS + INNER], axis=2)
+    known = POINTS + INNER
+    canonical = 1000 * np.linalg.norm(answer["position"] - photos.positions[:, POINTS:known], axis=2)
+    outer = positions_at(network, photos.images, answer["theta"], photos.uv[known:], "photo") - photos.positions[:, known:]
     return rounded({
-        "faces": len(error), "medianCanonicalMm": np.median(canonical), "medianError51": np.median(error), "meanError51": error.mean(), "shareOver10": 100 * (error > 10).mean(),
+        "faces": len(error), "medianCanonicalMm": np.median(canonical), "medianOuterCanonicalMm": 1000 * np.median(np.linalg.norm(outer[photos.agrees], axis=2)),
+        "medianError51": np.median(error), "meanError51": error.mean(), "shareOver10": 100 * (error > 10).mean(),
         "cropHoldsFace": 100 * holds(answer["theta"], errors["mesh"]).mean(), "withinSigma": 100 * within_sigma(answer, errors).mean(),
     })
 
@@ -264,7 +268,7 @@ def own(network, arguments: argparse.Namespace) -> dict:
     groups |= portrait_groups(photos, errors, kept, within)
     groups["Portraits by landmark"] = landmark_groups(errors, within, np.ones_like(within))
     groups["Portraits by the style asked for"] = style_groups(network, photos.images, uv, "photo", photographed, lambda answer: portrait_errors(answer, photos))
-    metrics = {"portraits": portraits(found, photos, errors), **metrics, "sizes": rounded(sizes.measure(network, photos, threshold, uv))}
+    metrics = {"portraits": portraits(network, found, photos, errors), **metrics, "sizes": rounded(sizes.measure(network, photos, threshold, uv))}
     metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float(kept.mean()), 3)
     if arguments.results:
         pages["groups.md"] = page("Errors by group", GROUPS_TEXT, groups)

@@ -26,10 +26,11 @@ import torch
 
 from . import blazeface, facemesh
 from .canonical import read_layout
-from .data import VALIDATION_EVERY, mean_points
+from .data import VALIDATION_EVERY, mean_points, on_face
 from .facemesh import CROP_SIZE, INNER_POINTS, LEFT_INNER_EYE, LEFT_OUTER_EYE, RIGHT_INNER_EYE, RIGHT_OUTER_EYE
 from .fit import fit, modes_at
 from .groups import GREY_CHROMA
+from .topology import TOPOLOGY, read_obj
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ JITTER = [(1.00, 0.000, 0.000, 0.0), (0.92, 0.015, -0.020, 5.0),
 # BlazeFace knows faces up to about half of its image, so a tight portrait needs room around it.
 WINDOWS = [(1.0, 0.5, 0.5), (1.6, 0.5, 0.5), (2.4, 0.5, 0.5), (0.6, 0.5, 0.35)]
 DETECTION_SCORES = [0.5, 0.3]   # the lower one when no window has a face at the higher
+
+OUTER_POINTS = 512          # pseudo-labels of a face: of the mesh's vertices outside FaceMesh's outline, on ears, neck and scalp
 
 # A label is kept when ... (distances as parts of the outer eyes' distance in 3D, which a turned head keeps)
 MIN_FLAG = 0.9              # the face flag, mean of the crops, is at least this
@@ -84,7 +87,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     The archive holds, for N kept photos: names int32 [N]; landmarks float32 [N, 468, 3] in pixels of the
     photo, z at the scale of x with its zero inside the head, away from the camera; position float32 [N, 468, 3] m,
-    the fitted canonical points; std float32 [N, 468] pixels; flag float32 [N] 0..1; size int32 [N, 2] width and height; yaw float32 [N] degrees, positive
+    the fitted canonical points; missing float32 [N] m, how far the fitted head was from the landmarks in the image, rms;
+    outer_uv float32 [512, 2], points outside FaceMesh's outline, outer_landmarks float32 [N, 512, 2] pixels and
+    outer_position float32 [N, 512, 3] m, where the fitted head has them; std float32 [N, 468] pixels; flag float32 [N] 0..1;
+    size int32 [N, 2] width and height; yaw float32 [N] degrees, positive
     when the subject turns to their left; interocular float32 [N], the outer eyes' distance in the image in
     pixels; validation, grey bool [N]; faces int32 [N], how many the photo has. Also mirror int64 [468],
     the point that each becomes in the mirror, and dropped_names int32 [M], dropped_reasons str [M].
@@ -121,22 +127,31 @@ def run(arguments: argparse.Namespace) -> None:
     grey = np.array([face.chroma < GREY_CHROMA for face in kept])
     faces = np.array([face.faces for face in kept], np.int32)
     mesh = read_layout("facemesh468")
-    position, missing = fit(landmarks, mean_points(mesh), modes_at(mesh))
+    fitted, outer = fit(landmarks, mean_points(mesh), modes_at(mesh)), outer_uv()
+    outer_position, outer_landmarks = fitted.elsewhere(mean_points(outer), modes_at(outer))
     validation = names % VALIDATION_EVERY == 0
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     np.savez(
-        arguments.output, names=names, landmarks=landmarks, position=position.astype(np.float32), std=std, interocular=interocular, grey=grey, faces=faces,
+        arguments.output, names=names, landmarks=landmarks, position=fitted.position.astype(np.float32), std=std, interocular=interocular, grey=grey, faces=faces,
         validation=validation, flag=np.array([face.flag for face in kept], np.float32),
         size=np.array([face.size for face in kept], np.int32), yaw=yaw(landmarks, teacher.mirror).astype(np.float32),
-        mirror=teacher.mirror, dropped_names=np.array(list(dropped), np.int32),
+        mirror=teacher.mirror, missing=fitted.missing.astype(np.float32), outer_uv=outer.astype(np.float32),
+        outer_landmarks=outer_landmarks.astype(np.float32), outer_position=outer_position.astype(np.float32), dropped_names=np.array(list(dropped), np.int32),
         dropped_reasons=np.array(list(dropped.values()), str))
     report = {
         "command": sys.argv, "revision": _revision(), "seed": None, "seconds": round(time.time() - started),
         "photos": len(files), "kept": len(kept), "validation": int(validation.sum()), "grey": int(grey.sum()),
         "severalFaces": int((faces > 1).sum()), "dropped": dict(Counter(dropped.values())),
-        "medianFitMm": float(1000 * np.median(missing)), "medianSpread": float(np.median(std[:, INNER_POINTS].mean(1) / interocular))}
+        "medianFitMm": float(1000 * np.median(fitted.missing)), "medianSpread": float(np.median(std[:, INNER_POINTS].mean(1) / interocular))}
     arguments.output.with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n")
     log.info("%s", report)
+
+
+def outer_uv() -> np.ndarray:
+    """uv [OUTER_POINTS, 2] spread over the mesh's vertices outside FaceMesh's outline."""
+    uv, _ = read_obj(TOPOLOGY)
+    uv = uv[~on_face(uv)]
+    return uv[np.random.default_rng(0).permutation(len(uv))[:OUTER_POINTS]]
 
 
 def _start_worker(teacher):

@@ -199,8 +199,8 @@ def parameters(network: InfiniteLandmarks, stage: str, rate: float) -> list[dict
 
 
 def rate_factor(step: int, steps: int) -> float:
-    """Linear warm-up, then a cosine down to 2 %."""
-    return min(step / WARM_UP, 1) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1))))
+    """Linear warm-up, of a fifth of the steps at most, then a cosine down to 2 %."""
+    return min(step / min(WARM_UP, steps / 5), 1) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1))))
 
 
 def revision() -> str:
