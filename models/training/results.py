@@ -67,29 +67,30 @@ def _drawn(positions, quads, colours, turn) -> np.ndarray:
 
 
 def curve(names: list[str], across: list[float], series: dict[str, list[float]], titles: tuple[str, str]) -> np.ndarray:
-    """Each series' values against `across`, a line through its points in that order's size; the points are named under the axis: BGR."""
+    """Each series' values, on a logarithmic axis, against `across`; the points are named under that axis: BGR."""
     width, height, left, right, top, bottom = 760, 460, 64, 150, 40, 96
     colours = ((170, 90, 30), (40, 90, 210), (60, 140, 60))
     picture = np.full((height, width, 3), 255, np.uint8)
     text = lambda at, words, colour=(60, 60, 60): cv2.putText(picture, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
-    most = 1.15 * max(across), 1.1 * max(max(values) for values in series.values())
-    place = lambda x, y: (round(left + x / most[0] * (width - left - right)), round(height - bottom - y / most[1] * (height - top - bottom)))
+    most, values = 1.15 * max(across), [value for part in series.values() for value in part]
+    least, octaves = min(values) / 1.2, np.log2(max(values) / min(values) * 1.44)
+    place = lambda x, y: (round(left + x / most * (width - left - right)), round(height - bottom - np.log2(y / least) / octaves * (height - top - bottom)))
     for share in np.linspace(0, 1, 6):
-        (x, y), (_, level) = place(share * most[0], 0), place(0, share * most[1])
+        (x, y), value = place(share * most, least), least * 2 ** (share * octaves)
+        level = place(0, value)[1]
         cv2.line(picture, (left, level), (width - right, level), (225, 225, 225), 1)
-        text((12, level + 4), f"{share * most[1]:.1f}")
-        text((x - 10, y + 18), f"{share * most[0]:.1f}")
+        text((12, level + 4), f"{value:.1f}")
+        text((x - 10, y + 18), f"{share * most:.1f}")
     cv2.rectangle(picture, (left, top), (width - right, height - bottom), (120, 120, 120), 1)
     text((left, top - 14), titles[1])
     text((width - right + 14, height - bottom + 18), titles[0])
     order = np.argsort(across)
     for row, i in enumerate(order):
-        x, y = place(across[i], 0)
+        x, y = place(across[i], least)
         cv2.line(picture, (x, y), (x, height - bottom + 34 + 18 * row), (190, 190, 190), 1)
         text((x + 4, height - bottom + 40 + 18 * row), names[i])
     for (name, values), colour in zip(series.items(), colours):
         points = [place(across[i], values[i]) for i in order]
-        cv2.polylines(picture, [np.array(points)], False, colour, 2, cv2.LINE_AA)
         for point in points:
             cv2.circle(picture, point, 5, colour, -1, cv2.LINE_AA)
         text((points[-1][0] + 10, points[-1][1] + 4), name, colour)
