@@ -34,7 +34,7 @@ from .export import load_checkpoint, write_graph
 from .facemesh import POINTS
 from .faces import BATCH, code_of, crops, find
 from .network import BASE_FOCAL_MM, OFFSET_M, SHAPE_MODES, AnchoredEncoder, CompactEncoder, FaceEncoder, InfiniteLandmarks, to_photo, zeroed
-from .results import curve, page
+from .results import page, scatter
 from .train import CLIP, anchor_losses, answer_loss, landmark_nll, parameters, rate_factor
 
 FLAT_SPAN_M = 0.15  # what a flat head takes for the half of I' where it lays the mean face
@@ -294,7 +294,7 @@ def report_encoders(results: list[dict], arguments: argparse.Namespace) -> str:
     """encoders.md."""
     introduction = f"""Each encoder in F's place: {arguments.steps} steps of {arguments.batch} crops, the same seed; the ConvNeXt from nothing,
 the others from FaceMesh's trunk. 51 points, in % of the outer-eye distance, as in ablation.md. Milliseconds are ONNX
-Runtime's for one crop on two cores; once measured, they are drawn in encoders.png. Made by `python3 -m training ablate --encoders` and
+Runtime's for one crop on two cores; once measured, they are drawn in [encoders.png](encoders.png). Made by `python3 -m training ablate --encoders` and
 `tests/Benchmarks -- graphs`.
 
 So short a training tells what begins best, not what ends best. What shipped was chosen by trainings of whole length, one after
@@ -368,5 +368,5 @@ def run(arguments: argparse.Namespace) -> None:
     times = milliseconds(arguments.work)
     if arguments.encoders and len(times) == len(results):
         series = {f"{kind}, {figure}": [r[kind][figure] for r in results] for kind, figure in (("renders", "mean"), ("portraits", "mean"))}
-        picture = curve([r["name"] for r in results], [times[r["encoder"]] for r in results], series, ("ms a crop", "51 points, % of the outer eyes' distance"))
+        picture = scatter([r["name"] for r in results], [times[r["encoder"]] for r in results], series, ("ms a crop", "51 points, % of the outer eyes' distance"))
         cv2.imwrite(str(arguments.output.with_suffix(".png")), picture)

@@ -66,7 +66,7 @@ def _drawn(positions, quads, colours, turn) -> np.ndarray:
     return panel
 
 
-def curve(names: list[str], across: list[float], series: dict[str, list[float]], titles: tuple[str, str]) -> np.ndarray:
+def scatter(names: list[str], across: list[float], series: dict[str, list[float]], titles: tuple[str, str]) -> np.ndarray:
     """Each series' values, on a logarithmic axis, against `across`; the points are named under that axis: BGR."""
     width, height, left, right, top, bottom = 760, 460, 64, 150, 40, 96
     colours = ((170, 90, 30), (40, 90, 210), (60, 140, 60))
