@@ -29,7 +29,8 @@ server would not turn away, "within sigma" the share of landmarks that lie withi
 right. Asked for in the other style, the same faces show what D's codes are worth. ITA (individual typology angle) is measured
 on the picture, so that the light counts with the skin."""
 FIGURES_TEXT = """Errors51 are means over 51 inner points in % of the outer eyes' distance; shapes in mm, after a similarity where the name
-says aligned; shares in %. `multiview` is the disagreement of the canonical shapes of one head from four sides, drawn in
+says aligned; shares in %. OuterCanonical: points of ears, neck and forehead in the style photo, from the fitted heads that
+agree with their photo. `multiview` is the disagreement of the canonical shapes of one head from four sides, drawn in
 frontal-against-profile.png; `visibility` is against the dressed heads as rendered, `visibilityBare` against the same heads
 bare; trueMesh is the same rule on the true shape in the true pose. `sizes` has every second portrait small and large in a
 picture of 1024 pixels, the face at 10, 25 and 50 % of its height."""

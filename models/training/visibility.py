@@ -37,17 +37,17 @@ def rasterise(points: np.ndarray, inverse: np.ndarray, triangles: np.ndarray, wi
     low = np.maximum(np.ceil(corners.min(0) - 0.5), 0).astype(int)
     high = np.minimum(np.floor(corners.max(0) - 0.5), [width - 1, height - 1]).astype(int)
     drawn = np.flatnonzero((np.abs(area) > 1e-12) & (high >= low).all(1))
-    triangle, y = spread(drawn, low[drawn, 1], high[drawn, 1])
+    triangle, y = runs(drawn, low[drawn, 1], high[drawn, 1])
     # Along a line a barycentric is at + slope x; a triangle is where none of the three is negative.
-    from_, to = np.stack([b, c, a])[:, triangle], np.stack([c, a, b])[:, triangle]
-    (along, up), double = np.moveaxis(to - from_, 2, 0), area[triangle]
+    start, end = np.stack([b, c, a])[:, triangle], np.stack([c, a, b])[:, triangle]
+    (along, up), double = np.moveaxis(end - start, 2, 0), area[triangle]
     slope = -up / double
-    at = (along * (y + 0.5 - from_[..., 1]) + up * from_[..., 0]) / double
+    at = (along * (y + 0.5 - start[..., 1]) + up * start[..., 0]) / double
     with np.errstate(divide="ignore", invalid="ignore"):  # an edge along the line bounds nothing in it
         edge = (-REACH - at) / slope
     first = np.maximum(low[triangle, 0], np.ceil(np.where(slope > 0, edge, -np.inf).max(0) - 0.5))
     last = np.minimum(high[triangle, 0], np.floor(np.where(slope < 0, edge, np.inf).min(0) - 0.5))
-    line, x = spread(np.arange(len(triangle)), first.astype(int), last.astype(int))
+    line, x = runs(np.arange(len(triangle)), first.astype(int), last.astype(int))
     corner = inverse[triangles[triangle]].T  # [3, lines]
     values = ((at + slope * 0.5) * corner).sum(0)[line] + (slope * corner).sum(0)[line] * x
     cells = y[line] * width + x
@@ -57,7 +57,7 @@ def rasterise(points: np.ndarray, inverse: np.ndarray, triangles: np.ndarray, wi
     return result.reshape(height, width)
 
 
-def spread(items: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def runs(items: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each of the items [N] once for each whole number from its first to its last, and these numbers."""
     count = np.maximum(last - first + 1, 0)
     return np.repeat(items, count), np.arange(count.sum()) - np.repeat(count.cumsum() - count - first, count)
