@@ -1,4 +1,4 @@
-"""Between two checkpoints: at the ends themselves, in the middle half of each, and a network that can be exported."""
+"""The mean of two checkpoints: at the ends themselves, between them by its share."""
 import sys
 
 import pytest

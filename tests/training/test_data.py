@@ -44,7 +44,7 @@ def test_every_point_lies_where_its_uv_says(photos, turned):
     source = mirrored(source) if turned else source
     # The face has two like halves: mirrored or not, a uv is at one place of the head, and that at one of the picture.
     away = np.linalg.norm(source.position - mean_points(source.uv), axis=1)
-    assert np.delete(away, range(POINTS, KNOWN)).max() < 0.001
+    assert np.delete(away, range(POINTS, KNOWN)).max() < (0.001 if turned else 1e-5)  # the mean face's own halves differ by 0.8 mm
     assert away.max() < 0.003  # the inner points lie on flat triangles of FaceMesh's
     assert np.abs(source.points - seen(source.position)).max() < 0.01
 

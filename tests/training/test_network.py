@@ -12,6 +12,7 @@ from training.augment import recolour
 from training.data import Samples, Source, Stream, compose, mean_points, mirrored, pose_in_crop, similarities
 from training.crops import apply, invert
 from training.export import export, load_checkpoint, save_halved
+from training.facemesh import PReLU, ReLU
 from training.modes import principal_modes
 from training.network import CompactEncoder, InfiniteLandmarks, crop, project, rotation_matrix, to_photo, turning, widened
 from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss, views_loss
@@ -365,3 +366,14 @@ def test_skin_is_recoloured_and_the_rest_is_not():
     assert np.ptp(levels[:, 0]) > 80 and (levels[:, 0] > levels[:, 2]).all()  # from dark to light, always skin
     grey = np.repeat(image[..., :1], 3, 2)
     assert recolour(grey, skin, np.random.default_rng(1)) is grey and recolour(image, skin + 500, np.random.default_rng(1)) is image
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format], ids=["channels last", "contiguous"])
+def test_the_rectifiers_gradients_are_those_of_pytorch(layout):
+    torch.manual_seed(5)
+    ours, gradient = PReLU(6), torch.randn(2, 6, 5, 4)
+    ours.weight.data.uniform_(-0.5, 1.5)
+    for own, theirs in ((ours, lambda x: torch.nn.functional.prelu(x, ours.weight)), (ReLU(), torch.relu)):
+        x = torch.randn(2, 6, 5, 4).contiguous(memory_format=layout).requires_grad_()
+        found, wanted = (torch.autograd.grad(layer(x), x, gradient)[0] for layer in (own, theirs))
+        assert torch.allclose(found, wanted)
