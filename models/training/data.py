@@ -62,6 +62,8 @@ class Photos:
 
     def __init__(self, labels: Path, folder: Path, validation: bool):
         with np.load(labels) as archive:
+            if "outer_uv" not in archive:
+                raise ValueError(f"'{labels}' has no points of ears and neck; make it again with `label`.")
             names = archive["names"]
             chosen = (names % VALIDATION_EVERY == 0) == validation
             self.names = names[chosen]

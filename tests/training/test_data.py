@@ -38,6 +38,12 @@ def test_only_a_head_that_agrees_with_its_photo_teaches_ears_and_neck(photos):
     assert [len(photos.source(i).points) for i in (0, 1)] == [KNOWN + OUTER_POINTS, KNOWN]
 
 
+def test_labels_made_before_ears_and_neck_were_say_what_to_do(tmp_path):
+    np.savez(tmp_path / "old.npz", names=np.array([1]))
+    with pytest.raises(ValueError, match="make it again with `label`"):
+        Photos(tmp_path / "old.npz", tmp_path, validation=False)
+
+
 @pytest.mark.parametrize("turned", [False, True], ids=["as it is", "mirrored"])
 def test_every_point_lies_where_its_uv_says(photos, turned):
     source = photos.source(0)
