@@ -225,7 +225,7 @@ public sealed class FacePipeline : IDisposable
         var views = new View?[photos.Count];
         long pixels = 0;
         int done = 0;
-        capture.ForEach(photos.Count, Environment.ProcessorCount, i => photos[i].Name, i =>
+        capture.ForEach(photos.Count, i => photos[i].Name, i =>
         {
             if (Interlocked.Read(ref pixels) > _limits.CapturePixels)
             {
@@ -246,25 +246,27 @@ public sealed class FacePipeline : IDisposable
 
     private List<FoundFace> FindFaces(List<View> views, int? number, bool all, Capture capture, Action<double> report, CancellationToken cancellation)
     {
-        var looks = new List<SeenFace>();
-        foreach (var view in views)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            var theta = _model.FindFace(view.Photo);
-            looks.Add(new SeenFace(theta, _model.Encode(view.Photo, theta)));
-            report(0.5 * looks.Count / views.Count);
-        }
         var faces = new FoundFace[views.Count][];
-        capture.ForEach(views.Count, 1, i => views[i].Photo.Name, i =>
+        var done = new double[views.Count];
+        void Done(int view, double part)
+        {
+            done[view] = part;
+            report(done.Average());
+        }
+        capture.ForEach(views.Count, i => views[i].Photo.Name, i =>
         {
             faces[i] = [];
-            var (view, whole) = (views[i], looks[i]);
+            cancellation.ThrowIfCancellationRequested();
+            var view = views[i];
+            var theta = _model.FindFace(view.Photo);
+            var whole = new SeenFace(theta, _model.Encode(view.Photo, theta));
             if (number is null && !all && whole.Encoding.Presence >= Model.PresenceThreshold)
             {
                 faces[i] = [new FoundFace(view, whole, null, [])];
+                Done(i, 1);
                 return;
             }
-            var found = _search.FindAll(view.Photo, whole, part => report(0.5 + (0.5 * (i + part) / views.Count)));
+            var found = _search.FindAll(view.Photo, whole, part => Done(i, part));
             RequireFace(view.Photo.Name, found.Count, number ?? 1, whole.Encoding.Presence);
             var numbered = found.Select((spot, n) => new FoundFace(view, spot.Face, n + 1, found));
             faces[i] = [.. all ? numbered : numbered.Skip((number ?? 1) - 1).Take(1)];
@@ -305,7 +307,8 @@ public sealed class FacePipeline : IDisposable
         float[] style = StyleWeights.Parse(options.Style, Model);
         int vertices = topology.Vertices.Length;
         var fits = new FittedView?[faces.Count];
-        capture.ForEach(faces.Count, 1, i => faces[i].View.Photo.Name, i =>
+        int done = 0;
+        capture.ForEach(faces.Count, i => faces[i].View.Photo.Name, i =>
         {
             var (view, (theta, encoding)) = (faces[i].View, faces[i].Face);
             var camera = new PhotoCamera(encoding.Pose, theta, view.Photo.Width, view.Photo.Height);
@@ -313,7 +316,7 @@ public sealed class FacePipeline : IDisposable
             RequireInFront(camera, answers.Head, view.Photo.Name);
             var landmarks = dense ? answers : new Answers(answers.Head[vertices..], answers.Sigma[vertices..]);
             fits[i] = new FittedView(faces[i], camera, new Mesh(topology, answers.Head[..vertices]), answers.Sigma[..vertices], landmarks);
-            report((i + 1.0) / faces.Count);
+            report((double)Interlocked.Increment(ref done) / faces.Count);
         });
         capture.RequireOne(fits.Count(fit => fit is not null));
         return [.. fits.OfType<FittedView>()];
@@ -510,28 +513,20 @@ public sealed class FacePipeline : IDisposable
         public IReadOnlyList<SkippedView> Skipped => _skipped;
 
         /// <summary>Does each view's work; of those at fault, the first in the order ends the job, unless they are to be skipped.</summary>
-        public void ForEach(int count, int parallel, Func<int, string> name, Action<int> work)
+        public void ForEach(int count, Func<int, string> name, Action<int> work)
         {
             var faults = new InputException?[count];
-            try
+            SideBySide.For(count, i =>
             {
-                Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = parallel }, i =>
+                try
                 {
-                    try
-                    {
-                        work(i);
-                    }
-                    catch (InputException fault)
-                    {
-                        faults[i] = fault;
-                    }
-                });
-            }
-            catch (AggregateException several)
-            {
-                // The first stands for all; a cancellation stays one.
-                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(several.Flatten().InnerExceptions[0]);
-            }
+                    work(i);
+                }
+                catch (InputException fault)
+                {
+                    faults[i] = fault;
+                }
+            });
             for (int i = 0; i < count; i++)
             {
                 if (faults[i] is { } fault)

@@ -16,8 +16,9 @@ internal sealed class FaceModel : IDisposable
     // Of the first look's crop: what the second look sees. As in the training package's InfiniteLandmarks.find.
     private const float SecondLookZoom = 1.15f;
 
-    private static readonly Lock Starting = new();
-    private static bool _threadsAreShared;
+    // Queries of one run of the predictor: its layers' values then stay in a core's cache. Fixed, so that an answer's last digits
+    // do not depend on the number of cores.
+    private const int QueriesARun = 1024;
 
     private readonly InferenceSession _transformer, _encoder, _predictor;
     private readonly RunOptions _run = new();
@@ -92,19 +93,24 @@ internal sealed class FaceModel : IDisposable
     /// <param name="name">The photo's, for messages.</param>
     public Answers Predict(EncodedFace encoding, ReadOnlySpan<Uv> queries, float[] style, string name)
     {
-        var uvs = MemoryMarshal.Cast<Uv, float>(queries).ToArray();
-        using var features = Tensor(encoding.Features, 1, encoding.Features.Length);
-        using var queryUv = Tensor(uvs, queries.Length, 2);
-        using var styles = Tensor(style, 1, style.Length);
-        using var outputs = _predictor.Run(_run, GraphContract.LandmarkPredictor.Inputs, [features, queryUv, styles], GraphContract.LandmarkPredictor.Outputs);
-        var positions = Read(outputs[0], name, GraphContract.Position, queries.Length * 3);
-        var logSigmas = Read(outputs[1], name, GraphContract.LogSigma, queries.Length);
-        var sigma = new float[queries.Length];
-        for (int i = 0; i < sigma.Length; i++)
+        Uv[][] parts = [.. queries.ToArray().Chunk(QueriesARun)];
+        var positions = new Vector3[queries.Length];
+        var sigmas = new float[queries.Length];
+        SideBySide.For(parts.Length, part =>
         {
-            sigma[i] = MathF.Exp(logSigmas[i]);
-        }
-        return new Answers(MemoryMarshal.Cast<float, Vector3>(positions).ToArray(), sigma);
+            int start = part * QueriesARun, count = parts[part].Length;
+            using var features = Tensor(encoding.Features, 1, encoding.Features.Length);
+            using var queryUv = Tensor([.. MemoryMarshal.Cast<Uv, float>(parts[part])], count, 2);
+            using var styles = Tensor(style, 1, style.Length);
+            using var outputs = _predictor.Run(_run, GraphContract.LandmarkPredictor.Inputs, [features, queryUv, styles], GraphContract.LandmarkPredictor.Outputs);
+            MemoryMarshal.Cast<float, Vector3>(Read(outputs[0], name, GraphContract.Position, count * 3)).CopyTo(positions.AsSpan(start));
+            var logSigmas = Read(outputs[1], name, GraphContract.LogSigma, count);
+            for (int i = 0; i < count; i++)
+            {
+                sigmas[start + i] = MathF.Exp(logSigmas[i]);
+            }
+        });
+        return new Answers(positions, sigmas);
     }
 
     public void Dispose()
@@ -156,41 +162,21 @@ internal sealed class FaceModel : IDisposable
 
     private static OrtValue Tensor(float[] values, params long[] shape) => OrtValue.CreateTensorValueFromMemory(values, shape);
 
-    // The three graphs run one after the other: one pool of threads for all, not three that wait busily for each other.
-    // Only whoever starts the runtime can ask for it; in a process that had started it before, each graph has its own pool.
-    private static bool ShareThreads()
-    {
-        lock (Starting)
-        {
-            if (!OrtEnv.IsCreated)
-            {
-                using var threads = new OrtThreadingOptions { GlobalIntraOpNumThreads = Math.Clamp(Environment.ProcessorCount, 1, 8), GlobalSpinControl = false };
-                var environment = new EnvironmentCreationOptions { logId = "MeshFromFaces", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR, threadOptions = threads };
-                OrtEnv.CreateInstanceWithOptions(ref environment);
-                _threadsAreShared = true;
-            }
-            return _threadsAreShared;
-        }
-    }
-
-    private static Action<SessionOptions>? FindAccelerator()
-    {
-        ShareThreads();
-        return OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider") ? options => options.AppendExecutionProvider_CUDA() : null;
-    }
+    private static Action<SessionOptions>? FindAccelerator() =>
+        OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider") ? options => options.AppendExecutionProvider_CUDA() : null;
 
     private static SessionOptions MakeOptions()
     {
-        bool shareThreads = ShareThreads();
         var options = new SessionOptions
         {
             GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+            // A graph is hundreds of small steps, after each of which its threads would wait for one another, longer than most
+            // steps take: one thread a run, and runs side by side.
+            IntraOpNumThreads = 1,
         };
-        if (shareThreads)
-        {
-            options.DisablePerSessionThreads();
-        }
+        // The same 8-bit products on a processor without VNNI, whose quickest ones overflow.
+        options.AddSessionConfigEntry("session.x64quantprecision", "1");
         return options;
     }
 

@@ -37,18 +37,19 @@ internal sealed class FaceSearch(FaceModel model)
 
     /// <param name="whole">What the look at the whole photo found. Needs its presence alone, and is preferred to a tile's
     /// look at the same face, so that a photo of one face gives what it gives without a search.</param>
-    /// <param name="report">Called with the part that is done, 0..1; may throw to end the search.</param>
+    /// <param name="report">Called with the part that is done, 0..1, from any thread; may throw to end the search.</param>
     /// <returns>Largest first; those of one size from left to right.</returns>
     public IReadOnlyList<FaceSpot> FindAll(Photo photo, SeenFace whole, Action<double> report)
     {
         Theta[] tiles = [.. TileSides.SelectMany(side => Tiles(photo, side))];
-        var seen = new List<SeenFace>(tiles.Length);
-        foreach (var tile in tiles)
+        var seen = new SeenFace[tiles.Length];
+        int done = 0;
+        SideBySide.For(tiles.Length, i =>
         {
-            var theta = model.FindFace(photo, tile);
-            seen.Add(new SeenFace(theta, model.Encode(photo, theta)));
-            report((double)seen.Count / tiles.Length);
-        }
+            var theta = model.FindFace(photo, tiles[i]);
+            seen[i] = new SeenFace(theta, model.Encode(photo, theta));
+            report((double)Interlocked.Increment(ref done) / tiles.Length);
+        });
         float[] style = StyleWeights.Parse(null, model.Card);
         var proposals = seen.Prepend(whole)
             .Where(face => face.Encoding.Presence >= model.Card.PresenceThreshold)
