@@ -103,9 +103,8 @@ def pool_triangles(uv: np.ndarray) -> np.ndarray:
 def facing(positions: np.ndarray, triangles: np.ndarray, pose: tuple) -> np.ndarray:
     """Cosine [K] of the angle between the surface's normal at each of its points [K, 3] and the direction to the camera."""
     a, b, c = (positions[triangles[:, k]] for k in range(3))
-    normals, flat = np.zeros_like(positions), np.cross(b - a, c - a)
-    for k in range(3):
-        np.add.at(normals, triangles[:, k], flat)
+    flat, corners = np.cross(b - a, c - a), triangles.T.ravel()
+    normals = np.stack([np.bincount(corners, np.tile(axis, 3), len(positions)) for axis in flat.T], 1)
     rotation, translation, _ = pose
     camera = positions @ rotation.T + translation
     lengths = np.linalg.norm(normals, axis=1) * np.linalg.norm(camera, axis=1)
