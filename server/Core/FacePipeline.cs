@@ -258,8 +258,7 @@ public sealed class FacePipeline : IDisposable
             faces[i] = [];
             cancellation.ThrowIfCancellationRequested();
             var view = views[i];
-            var theta = _model.FindFace(view.Photo);
-            var whole = new SeenFace(theta, _model.Encode(view.Photo, theta));
+            var whole = _model.Look(view.Photo);
             if (number is null && !all && whole.Encoding.Presence >= Model.PresenceThreshold)
             {
                 faces[i] = [new FoundFace(view, whole, null, [])];
@@ -282,9 +281,8 @@ public sealed class FacePipeline : IDisposable
         {
             return null;
         }
-        var theta = _model.FindFace(view.Photo, last.Face.Theta.Zoom(FollowZoom));
-        var encoding = _model.Encode(view.Photo, theta);
-        return encoding.Presence >= Model.PresenceThreshold ? last with { View = view, Face = new SeenFace(theta, encoding) } : null;
+        var face = _model.Look(view.Photo, last.Face.Theta.Zoom(FollowZoom));
+        return face.Encoding.Presence >= Model.PresenceThreshold ? last with { View = view, Face = face } : null;
     }
 
     private void RequireFace(string name, int found, int number, double presence)

@@ -41,9 +41,8 @@ public class Landmarks
 
     private Answers Answer(Uv[] queries)
     {
-        var theta = _model.FindFace(_photo);
-        var encoding = _model.Encode(_photo, theta);
-        return _model.Predict(encoding, queries, StyleWeights.Parse(null, _model.Card), _photo.Name);
+        var face = _model.Look(_photo);
+        return _model.Predict(face.Encoding, queries, StyleWeights.Parse(null, _model.Card), _photo.Name);
     }
 }
 

@@ -46,8 +46,7 @@ internal sealed class FaceSearch(FaceModel model)
         int done = 0;
         SideBySide.For(tiles.Length, i =>
         {
-            var theta = model.FindFace(photo, tiles[i]);
-            seen[i] = new SeenFace(theta, model.Encode(photo, theta));
+            seen[i] = model.Look(photo, tiles[i]);
             report((double)Interlocked.Increment(ref done) / tiles.Length);
         });
         float[] style = StyleWeights.Parse(null, model.Card);

@@ -1,0 +1,65 @@
+using System.Numerics;
+using MeshFromFaces.Core.Geometry;
+using MeshFromFaces.Core.Inference;
+using MeshFromFaces.Core.Tests.Support;
+using Xunit;
+
+namespace MeshFromFaces.Core.Tests;
+
+/// <summary>The crop round a face whose pose is known, and the look that it corrects.</summary>
+public sealed class FaceFrameTests
+{
+    private static readonly Pose Frontal = Pose.FromColumns(Vector3.UnitX, Vector3.UnitY, new Vector3(0, 0.011f, -0.5f), 60);
+
+    [Fact]
+    public void A_frontal_face_half_a_metre_away_fills_the_crop_that_it_is_taught_in()
+    {
+        var crop = FaceFrame.Of(Frontal);
+        Assert.Equal(0, crop.X0, 1e-5f);
+        Assert.Equal(0, crop.Xy, 1e-5f);
+        Assert.InRange(crop.Scale, 0.95f, 1.1f);
+        Assert.InRange(FaceFrame.Off(crop), 0, 0.1f);
+        Assert.Equal(0, FaceFrame.Off(Theta.Identity));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.7f)]
+    [InlineData(-2.5f)]
+    public void The_crop_turns_moves_and_grows_with_the_face(float roll)
+    {
+        var still = FaceFrame.Of(Frontal);
+        // Rolled about the optical axis, 1.25 times as near by a longer lens, and moved along the image.
+        var (sin, cos) = MathF.SinCos(roll);
+        var spin = new Vector2(cos, sin);
+        var at = new Vector2(0.011f * -sin, 0.011f * cos);
+        var pose = Pose.FromColumns(new Vector3(spin, 0), new Vector3(-sin, cos, 0), new Vector3(at, -0.5f), 75);
+
+        var crop = FaceFrame.Of(pose);
+
+        Assert.Equal(1.25f * still.Scale, crop.Scale, 1e-4f);
+        Assert.Equal(cos * crop.Scale, crop.Xx, 1e-4f);
+        Assert.Equal(-sin * crop.Scale, crop.Yx, 1e-4f); // v points down: a turn to the left is one from x towards -v.
+        var (x, y) = (1.25f * still.X0, 1.25f * still.Y0);
+        Assert.Equal((cos * x) + (sin * y), crop.X0, 1e-4f);
+        Assert.Equal((-sin * x) + (cos * y), crop.Y0, 1e-4f);
+    }
+
+    [Theory]
+    [InlineData(-0.5f, 4, false)]
+    [InlineData(-0.65f, 4, true)]
+    [InlineData(-0.65f, -4, false)] // No face: nothing to look at again.
+    [InlineData(-5, 4, false)] // Too far off to be of the same face.
+    public void A_look_that_is_off_is_corrected_once(float depth, float presence, bool corrected)
+    {
+        using var known = new KnownModel(presence, depth);
+        using var model = new FaceModel(known.ModelFolder, addAccelerator: null);
+        var photo = Pictures.Noise(200, 160);
+        var first = model.FindFace(photo);
+
+        var seen = model.Look(photo);
+
+        Assert.Equal(corrected ? first.After(FaceFrame.Of(model.Encode(photo, first).Pose)) : first, seen.Theta);
+        Assert.Equal(model.Encode(photo, seen.Theta).Features, seen.Encoding.Features);
+    }
+}
