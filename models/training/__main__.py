@@ -13,7 +13,7 @@ COMMANDS = {
     "capture": "a synthetic subject from four sides, with its truth",
     "train": "the network, stage by stage, resumable",
     "average": "the weighted mean of two checkpoints",
-    "calibrate": "sigma, so that it means what it says",
+    "calibrate": "where to round to 8 bits, and sigma, so that it means what it says",
     "evaluate": "the figures of the model card",
     "figures": "the kinds of pictures that the paper shows, of this model",
     "balance": "what the training pictures show",

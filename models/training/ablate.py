@@ -4,7 +4,8 @@ Rows add one part to the baseline, the last has all. `detector` crops are BlazeF
 `affine` crops are those of the S of a checkpoint, at its second look. A `flat` head answers 2D points; a `solid` one a 3D
 shape, its pose, and a lens that is fixed at 60 mm or not, and learns from the 3D truth that only it can use. `deformer`: D.
 The hourglass (Newell et al. 2016, one small stack with heatmaps of the 51 points) tells what S is worth to another network. F is
-of FaceMesh's own width here, which trains in two thirds of the time of the one that ships.
+FaceMesh's trunk with a dense layer here: anchors solve for place, size and roll by themselves, which only a solid head can use, and
+would leave nothing for a flat one to be compared by.
 
 With --encoders, the encoders that F may be instead, trained alike: their error against their time, which `tests/Benchmarks --
 graphs WORK` measures on the graphs left in WORK; run again, the command puts it into the table.
@@ -34,8 +35,9 @@ from .export import load_checkpoint, write_graph
 from .facemesh import POINTS
 from .faces import BATCH, code_of, crops, find
 from .network import BASE_FOCAL_MM, OFFSET_M, SHAPE_MODES, AnchoredEncoder, CompactEncoder, FaceEncoder, InfiniteLandmarks, to_photo, zeroed
+from .quantised import observed
 from .results import page, scatter
-from .train import CLIP, anchor_losses, answer_loss, landmark_nll, parameters, rate_factor
+from .train import CLIP, answer_loss, landmark_nll, parameters, rate_factor
 
 FLAT_SPAN_M = 0.15  # what a flat head takes for the half of I' where it lays the mean face
 FLAT_UNIT = 0.15  # of I'
@@ -55,7 +57,7 @@ class Row:
     cropper: str = "detector"  # detector, similarity, affine
     head: str = "flat"  # flat, fixed (3D, 60 mm), solid (3D, f_d), hourglass
     deformer: bool = False
-    encoder: str = "narrow"
+    encoder: str = "dense"
 
 
 ROWS = (
@@ -141,7 +143,7 @@ class Variant(InfiniteLandmarks):
             # P's first two numbers in I', on the mean face laid flat; without modes, which are of 3D.
             moved = (offset - mean - self.predictor.modal(encoding.features, uv))[..., :2] * (FLAT_UNIT / OFFSET_M)
             points = (mean[..., :2] / FLAT_SPAN_M + moved) * mean.new_tensor([1.0, -1.0])
-            return {"points": points, "log_sigma": log_sigma[..., 0], "attention": encoding.attention, "anchors": encoding.anchors}
+            return {"points": points, "log_sigma": log_sigma[..., 0]}
         if self.row.head == "fixed":
             nearer = torch.cat([torch.ones_like(encoding.focal_mm).expand(-1, 2), BASE_FOCAL_MM / encoding.focal_mm], 1)
             fixed = torch.full_like(encoding.focal_mm, BASE_FOCAL_MM)
@@ -154,7 +156,7 @@ class Variant(InfiniteLandmarks):
             return answer_loss(answer, batch)
         present = batch["present"].bool()
         error = (answer["points"] - batch["points"])[present]
-        return {"nll": landmark_nll(error, answer["log_sigma"][present]).mean(), "points": 40.0 * error.abs().mean(), **anchor_losses(answer, batch["anchors"], present)}
+        return {"nll": landmark_nll(error, answer["log_sigma"][present]).mean(), "points": 40.0 * error.abs().mean()}
 
 
 class Hourglass(nn.Module):
@@ -294,7 +296,7 @@ def report_encoders(results: list[dict], arguments: argparse.Namespace) -> str:
     """encoders.md."""
     introduction = f"""Each encoder in F's place: {arguments.steps} steps of {arguments.batch} crops, the same seed; the ConvNeXt from nothing,
 the others from FaceMesh's trunk. 51 points, in % of the outer-eye distance, as in ablation.md. Milliseconds are ONNX
-Runtime's for one crop on two cores; once measured, they are drawn in [encoders.png](encoders.png). Made by `python3 -m training ablate --encoders` and
+Runtime's for one crop on one thread, the anchors' encoders with their widest layers in 8 bits; once measured, they are drawn in [encoders.png](encoders.png). Made by `python3 -m training ablate --encoders` and
 `tests/Benchmarks -- graphs`.
 
 So short a training tells what begins best, not what ends best. What shipped was chosen by trainings of whole length, one after
@@ -311,8 +313,8 @@ def report(results: list[dict], arguments: argparse.Namespace) -> str:
 51 points, in % of the outer-eye distance: of validation portraits against FaceMesh's averaged label, of validation renders
 against the truth (3D outer-eye distance). A face that the detector or S lost counts with what the head makes of the wrong
 crop. Both S are one network, taught similarities: their rows train alike, and differ by what is kept of its affine. The 3D
-rows learn from the renders' 3D truth and the portraits' fitted shapes, which a flat head has no use for. F has anchors and
-FaceMesh's own width: [encoders.md](encoders.md) tells what that costs against the wider one that ships.
+rows learn from the renders' 3D truth and the portraits' fitted shapes, which a flat head has no use for. F is dense, as no flat
+head can use anchors: [encoders.md](encoders.md) tells what that costs against the one that ships.
 Made by `python3 -m training ablate`."""
     parts = lambda result: {"crop": result["cropper"], "head": result["head"], "D": "yes" if result["deformer"] else "no"}
     return page("Ablation", introduction, {kind.title(): {r["name"]: parts(r) | r[kind] for r in results} for kind in ("portraits", "renders")})
@@ -360,7 +362,10 @@ def run(arguments: argparse.Namespace) -> None:
             result = {**asdict(row), **measure(network, row, finder, detector, held, sources)}
             if arguments.encoders:
                 result |= {"weights": round(sum(p.numel() for p in network.encoder.parameters()) / 1e6, 2)}
-                write_graph(network.to(memory_format=torch.contiguous_format), GRAPH, arguments.work / f"{row.encoder}.onnx")
+                network = network.to(memory_format=torch.contiguous_format)
+                with observed(network):  # it rounds to 8 bits, as what ships does
+                    answered(network, [source.image for source in sources[:BATCH]], row, finder, detector, held.uv[:1].astype(np.float32), "render")
+                write_graph(network, GRAPH, arguments.work / f"{row.encoder}.onnx")
             kept.write_text(json.dumps(result) + "\n")
         results.append(json.loads(kept.read_text()))
         log.info("%s", results[-1])

@@ -95,6 +95,21 @@ class ReLU(nn.Module):
         return _Rectified.apply(x) if learning else F.relu(x)
 
 
+class _PaddedConvolution(torch.autograd.Function):
+    """To the exporter one convolution; PyTorch's has no padding that differs from side to side, and a Pad of its own would
+    take the map out of ONNX Runtime's memory layout and back."""
+
+    @staticmethod
+    def forward(context, x, weight, bias, padding, stride, groups):
+        return F.conv2d(F.pad(x, padding), weight, bias, stride, 0, 1, groups)
+
+    @staticmethod
+    def symbolic(g, x, weight, bias, padding, stride, groups):
+        left, right, top, bottom = padding
+        inputs = (x, weight) if bias is None else (x, weight, bias)
+        return g.op("Conv", *inputs, pads_i=(top, left, bottom, right), strides_i=stride, group_i=groups)
+
+
 class Conv2dSame(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding, which for stride 2 puts the odd pixel after, not before."""
 
@@ -103,6 +118,8 @@ class Conv2dSame(nn.Conv2d):
         left, right = self.padding_of(int(x.shape[3]), 1)
         if top == bottom and left == right:
             return F.conv2d(x, self.weight, self.bias, self.stride, (top, left), 1, self.groups)
+        if torch.onnx.is_in_onnx_export():
+            return _PaddedConvolution.apply(x, self.weight, self.bias, (left, right, top, bottom), self.stride, self.groups)
         return super().forward(F.pad(x, (left, right, top, bottom)))
 
     def padding_of(self, size, axis):

@@ -1,4 +1,5 @@
-"""Faces of whole pictures as the server finds them: S looks twice, and where no face is present then, at tiles.
+"""Faces of whole pictures as the server finds them: S looks twice; where F then sees the face far from the middle of S's crop, F
+looks again at where it saw it; and where no face is present, all that at tiles.
 
 Every look is resampled from the picture at its own resolution, however large. Pictures are uint8 RGB [H, W, 3]; uv is
 [K, 2]; theta maps I' to [-1, 1] of the square-padded picture.
@@ -6,7 +7,7 @@ Every look is resampled from the picture at its own resolution, however large. P
 import numpy as np
 import torch
 
-from .crops import apply, invert
+from .crops import apply, face_theta, invert
 from .data import compose, to_pixels, to_square, warp
 from .label import to_tensor
 from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLandmarks, chain, to_photo
@@ -14,6 +15,13 @@ from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLa
 BATCH = 32
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
 MAX_SIGMA = 0.05  # mean of a face's landmarks, in I'
+SMALLEST_CROP = 32  # px a side, as in FaceSearch.cs
+CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
+# On the mean face, m, as in FaceFrame.cs: between the eyes, the mouth's middle, and outline and ridge of the face.
+EYES, MOUTH = np.array([0, 0.0147, 0.0857]), np.array([0, -0.054, 0.1052])
+OUTLINE = np.array([[0, 0.0735, 0.0922], [0, 0.0137, 0.1044], [0, -0.0148, 0.1253], [0, -0.0955, 0.0995],
+                    [-0.0632, 0.0522, 0.0582], [0.0632, 0.0522, 0.0582], [-0.0717, -0.007, 0.0427], [0.0717, -0.007, 0.0427],
+                    [-0.0554, -0.0693, 0.0557], [0.0554, -0.0693, 0.0557], [-0.0475, -0.078, 0.0645], [0.0475, -0.078, 0.0645]])
 HALF_FACE_M, COVER, ALIKE = 0.08, 1.4, 0.7  # as in FaceSearch.cs
 
 
@@ -35,30 +43,58 @@ def find(network: InfiniteLandmarks, images, tiles: torch.Tensor) -> torch.Tenso
 
 
 def answers(network: InfiniteLandmarks, images, uv: np.ndarray, style: str, tiles: torch.Tensor | None = None) -> dict:
-    """The network's answer to every image (or a tile [B, 2, 3] of each), as arrays over all images: as `read`, and theta
-    [B, 2, 3] and photo_points [B, K, 2] in [-1, 1] of the square."""
-    query, found = torch.from_numpy(uv.astype(np.float32)), []
+    """The network's answer to every image (or a tile [B, 2, 3] of each) after S's two looks: as `read_at`."""
     if tiles is None:
         tiles = torch.eye(2, 3).expand(len(images), -1, -1)
     with torch.inference_mode():
+        theta = [find(network, images[start : start + BATCH], tiles[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+    return read_at(network, images, torch.cat(theta), uv, style)
+
+
+def read_at(network: InfiniteLandmarks, images, theta: torch.Tensor, uv: np.ndarray, style: str) -> dict:
+    """The network's answer to each image's face at theta [B, 2, 3], as arrays over all images: as `read`, and theta and
+    photo_points [B, K, 2] in [-1, 1] of the square."""
+    query, found = torch.from_numpy(uv.astype(np.float32)), []
+    with torch.inference_mode():
         for start in range(0, len(images), BATCH):
-            batch = images[start : start + BATCH]
-            theta = find(network, batch, tiles[start : start + BATCH])
-            face = crops(batch, theta, network.preset.face_size)
-            answer = network.read(face, query.expand(len(batch), -1, -1), code_of(style, len(batch)))
-            answer |= {"theta": theta, "photo_points": to_photo(theta, answer["points"])}
+            batch, part = images[start : start + BATCH], theta[start : start + BATCH]
+            answer = network.read(crops(batch, part, network.preset.face_size), query.expand(len(batch), -1, -1), code_of(style, len(batch)))
+            answer |= {"theta": part, "photo_points": to_photo(part, answer["points"])}
             found.append({key: value.numpy() for key, value in answer.items()})
     return {key: np.concatenate([part[key] for part in found]) for key in found[0]}
 
 
+def own_crop(rotation: np.ndarray, translation: np.ndarray, focal_mm: float) -> np.ndarray:
+    """The crop [2, 3] in I' that S is taught, round the mean face in the pose found: rotation [3, 3], translation [3] m."""
+    camera = np.concatenate([OUTLINE, EYES[None], MOUTH[None]]) @ rotation.T + translation
+    points = 2 * focal_mm / SENSOR_MM * camera[:, :2] * [1, -1] / np.maximum(-camera[:, 2:], 0.05)
+    return face_theta(points[:-2], points[-2], points[-1])
+
+
+def off(crop: np.ndarray) -> float:
+    """How far a crop's corners lie from those of the image it is in, in its own half sides, the mean of both axes."""
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    return np.abs(apply(crop, corners) - corners).mean() / np.sqrt(abs(np.linalg.det(crop[:, :2])))
+
+
+def corrected(network: InfiniteLandmarks, images, answer: dict, threshold: float, uv: np.ndarray, style: str) -> dict:
+    """`answer` with F's second look at those whose presence is at least the threshold (a logit) and whose crop was off."""
+    own = [own_crop(*pose) for pose in zip(answer["rotation"], answer["translation"], answer["focal_mm"][:, 0])]
+    far = np.flatnonzero([presence >= threshold and CROP_OFF < off(crop) < CROP_LOST for presence, crop in zip(answer["presence"], own)])
+    result = {key: value.copy() for key, value in answer.items()}
+    if len(far):
+        theta = chain(torch.from_numpy(answer["theta"][far]), torch.from_numpy(np.stack([own[i] for i in far]).astype(np.float32)))
+        again = read_at(network, [images[i] for i in far], theta, uv, style)
+        for i, place in enumerate(far):
+            if again["presence"][i] >= threshold:
+                for key, value in result.items():
+                    value[place] = again[key][i]
+    return result
+
+
 def positions_at(network: InfiniteLandmarks, images, theta: np.ndarray, uv: np.ndarray, style: str) -> np.ndarray:
     """Canonical positions [B, K, 3] m of the faces at theta [B, 2, 3]."""
-    query, found = torch.from_numpy(uv.astype(np.float32)), []
-    with torch.inference_mode():
-        for start in range(0, len(images), BATCH):
-            face = crops(images[start : start + BATCH], torch.from_numpy(theta[start : start + BATCH]), network.preset.face_size)
-            found.append(network.read(face, query.expand(len(face), -1, -1), code_of(style, len(face)))["position"].numpy())
-    return np.concatenate(found)
+    return read_at(network, images, torch.from_numpy(theta), uv, style)["position"]
 
 
 def tiles_of(image: np.ndarray) -> torch.Tensor:
@@ -73,18 +109,21 @@ def tiles_of(image: np.ndarray) -> torch.Tensor:
 
 
 def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
-    """`answer` with what the tiles show of images whose face's presence is below the threshold (a logit); and which faces are kept.
+    """`answer`, corrected, with what the tiles show of images whose face's presence is below the threshold (a logit); and which faces are kept.
 
     Of a face that is not kept, of which the server says that it found none, the look stands that has most of one.
     """
-    result, kept = {key: value.copy() for key, value in answer.items()}, answer["presence"] >= threshold
+    result, kept = corrected(network, images, answer, threshold, uv, style), answer["presence"] >= threshold
     for lost in np.flatnonzero(~kept):
         tiles = tiles_of(images[lost])
         if not len(tiles):
             continue
-        looks = {key: np.concatenate([answer[key][lost : lost + 1], value]) for key, value in answers(network, [images[lost]] * len(tiles), uv, style, tiles).items()}
+        seen = answers(network, [images[lost]] * len(tiles), uv, style, tiles)
+        seen = corrected(network, [images[lost]] * len(tiles), seen, threshold, uv, style)
+        looks = {key: np.concatenate([answer[key][lost : lost + 1], value]) for key, value in seen.items()}
         sigma = np.exp(looks["log_sigma"]).mean(1)
-        accepted = (looks["presence"] >= threshold) & (sigma <= MAX_SIGMA)
+        side = np.sqrt(np.abs(np.linalg.det(looks["theta"][:, :, :2]))) * max(images[lost].shape[:2])
+        accepted = (looks["presence"] >= threshold) & (sigma <= MAX_SIGMA) & (side >= SMALLEST_CROP)
         kept[lost] = accepted.any()
         best = largest(looks, sigma, accepted) if kept[lost] else looks["presence"].argmax()
         for key, value in looks.items():

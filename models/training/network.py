@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from . import anchors
 from .facemesh import STAGES, TRUNK_CHANNELS, TRUNK_SIZE, PReLU, ReLU, ResidualBlock, Trunk, stages
+from .quantised import QuantisedConv2d, Quantiser
 
 STYLES = ("render", "photo")
 SMALL_SIZE = 256  # S sees the whole photo at this size
@@ -107,8 +108,8 @@ class WideBlock(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.change = nn.Sequential(
-            nn.Conv2d(channels, channels, 5, padding=2, groups=channels), nn.Conv2d(channels, 4 * channels, 1), ReLU(),
-            zeroed(nn.Conv2d(4 * channels, channels, 1)))
+            nn.Conv2d(channels, channels, 5, padding=2, groups=channels), QuantisedConv2d(channels, 4 * channels, 1), ReLU(),
+            zeroed(QuantisedConv2d(4 * channels, channels, 1)), Quantiser())
 
     def forward(self, x):  # [V, C, H, W] -> the same
         return x + self.change(x)
@@ -142,6 +143,7 @@ class CompactEncoder(nn.Module):
         self.fine = nn.Sequential(*[WideBlock(fine) for _ in range(2)])  # on 24 x 24
         self.heat = nn.Conv2d(fine, anchors, 1)
         self.patch = nn.Linear(fine * self.PATCH**2, self.READ)
+        self.around_anchors, self.read = Quantiser(), Quantiser()
         self.move = nn.Parameter(torch.zeros(anchors, self.READ, 2))
         around = (torch.arange(self.PATCH) - self.PATCH // 2) * (2 / self.CELLS)
         self.register_buffer("around", torch.cartesian_prod(around, around).flip(1), persistent=False)  # [9, 2] in I'
@@ -184,9 +186,9 @@ class CompactEncoder(nn.Module):
     def readings(self, fine):
         """What `patch` reads around each cell of a map [V, C, 24, 24]: [V, 64, 24, 24]. Between cells it is interpolated, as the
         patches would be: a thirteenth of the sampling."""
-        kernel = self.patch.weight.view(self.READ, -1, self.PATCH, self.PATCH)
-        edge = self.PATCH // 2
-        return functional.conv2d(functional.pad(fine, (edge,) * 4, mode="replicate"), kernel, self.patch.bias)
+        kernel = self.around_anchors.weight(self.patch.weight.view(self.READ, -1, self.PATCH, self.PATCH))
+        around = self.around_anchors(functional.pad(fine, (self.PATCH // 2,) * 4, mode="replicate"))
+        return self.read(functional.conv2d(around, kernel, self.patch.bias))
 
     @staticmethod
     def over(maps, places):

@@ -1,4 +1,5 @@
 """Skin atlases for the render dataset: painted ones, and ones unwrapped from portraits."""
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -240,7 +241,7 @@ class SkinLibrary:
             skins = [skin for skin, line in zip(skins, lines) if line <= np.quantile(lines, self.KEPT)]
             if path is None:
                 return skins
-            partial = path.with_suffix(".partial.npz")
+            partial = path.with_suffix(f".{os.getpid()}.npz")  # `render` may run twice at once
             np.savez(partial, **{name: np.stack([getattr(skin, name) for skin in skins]) for name in ("atlas", "mean", "grey")})
             partial.rename(path)
         with np.load(path) as archive:

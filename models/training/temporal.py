@@ -15,9 +15,8 @@ import torch
 
 from .crops import apply
 from .data import Renders, column, inner_weights, label_theta, to_square
-from .faces import answers, code_of, crops, search
+from .faces import answers, read_at, search
 from .label import Teacher
-from .network import to_photo
 
 
 def changes(error: np.ndarray) -> dict:
@@ -25,15 +24,6 @@ def changes(error: np.ndarray) -> dict:
     mean = lambda vectors: float(np.nanmean(np.linalg.norm(vectors, axis=2)))
     return {"error": mean(error), "temporal error": mean(np.diff(error, axis=0)), "second difference": mean(np.diff(error, 2, axis=0)),
             "frames without a face": int(np.isnan(error).any(axis=(1, 2)).sum())}
-
-
-def in_crops(network, images, theta: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """Ours in given crops theta [B, 2, 3], instead of S's: points [B, K, 2] in the square."""
-    theta = torch.from_numpy(theta.astype(np.float32))
-    with torch.inference_mode():
-        query = torch.from_numpy(uv.astype(np.float32)).expand(len(images), -1, -1)
-        found = network.read(crops(images, theta, network.preset.face_size), query, code_of("render", len(images)))
-        return to_photo(theta, found["points"]).numpy()
 
 
 def measure(network, teacher: Teacher, folder: Path, threshold: float, uv: np.ndarray, truth_of) -> dict:
@@ -55,7 +45,7 @@ def measure(network, teacher: Teacher, folder: Path, threshold: float, uv: np.nd
         inside = np.full(ours.shape, np.nan)
         if tracked.any():
             theta = np.stack([label_theta(points) for points in mesh[tracked]])
-            inside[tracked] = in_crops(network, [image for image, there in zip(images, tracked) if there], theta, uv)
+            inside[tracked] = read_at(network, [image for image, there in zip(images, tracked) if there], torch.from_numpy(theta.astype(np.float32)), uv, "render")["photo_points"]
         found = {"ours": ours, "ours without search": first["photo_points"], "ours in FaceMesh's crop": inside, "FaceMesh": np.einsum("nkcx,kc->nkx", mesh[:, corners], weights)}
         for method, points in found.items():
             result[method][f"film {film}"] = changes((points - truth) * scale)

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 from . import facemesh, patches
 from .data import NEGATIVE_SHARE, SHRUNK_SIZE, Photos, Renders, Samples, Stream
 from .network import InfiniteLandmarks, project, to_photo, widened
+from .quantised import forget
 
 STAGES = ("transformer", "landmarks", "joint")
 AVERAGE = 0.999  # of the weights' exponential moving average, which is what is evaluated and shipped
@@ -216,6 +217,7 @@ def train(arguments: argparse.Namespace) -> None:
     network = InfiniteLandmarks(arguments.preset)
     if arguments.start:
         network.load_state_dict(widened(torch.load(arguments.start, map_location="cpu")["network"], network.state_dict()))
+        forget(network)
     elif arguments.teacher and arguments.preset == "compact":
         network.initialise_from_facemesh(facemesh.load(arguments.teacher).trunk)
     device = torch.device(arguments.device)

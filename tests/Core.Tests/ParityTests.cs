@@ -12,6 +12,13 @@ public sealed partial class ParityTests
 {
     private const float Tolerance = 1e-4f;
 
+    // Of the encoder's outputs: where layers round to 8 bits, a difference in the last digit may become one of a step, and after
+    // several such layers answers agree as well as the rounded network's do with those that it would give unrounded.
+    private static readonly Dictionary<string, float> Rounded = new()
+    {
+        ["features"] = 0.15f, ["rotation6d"] = 0.02f, ["translation"] = 0.01f, ["focal_mm"] = 1, ["presence"] = 0.2f,
+    };
+
     [Theory]
     [InlineData("spatial_transformer", new[] { "image" }, new[] { "theta" })]
     [InlineData("face_encoder", new[] { "face" }, new[] { "features", "rotation6d", "translation", "focal_mm", "presence" })]
@@ -28,11 +35,10 @@ public sealed partial class ParityTests
             float[] expected = Read(archive, $"{graph}.{name}").Values;
             var actual = answer.GetTensorDataAsSpan<float>();
             Assert.Equal(expected.Length, actual.Length);
-            // Focal lengths are in millimetres, the rest is of the order of one.
-            float scale = name == "focal_mm" ? 100 : 1;
+            float tolerance = Rounded.GetValueOrDefault(name, Tolerance);
             for (int i = 0; i < expected.Length; i++)
             {
-                Assert.True(MathF.Abs(expected[i] - actual[i]) <= Tolerance * scale, $"{graph}.{name}[{i}]: {actual[i]}, PyTorch gave {expected[i]}");
+                Assert.True(MathF.Abs(expected[i] - actual[i]) <= tolerance, $"{graph}.{name}[{i}]: {actual[i]}, PyTorch gave {expected[i]}");
             }
         }
         foreach (var feed in feeds)

@@ -45,7 +45,7 @@ def test_each_encoder_starts_with_the_mean_face_and_gives_a_graph(row, tmp_path)
 
 
 def test_a_flat_head_answers_in_the_image_and_a_fixed_one_at_60_mm():
-    assert set(answer(Row("flat"))) == {"points", "log_sigma", "attention", "anchors"}
+    assert set(answer(Row("flat"))) == {"points", "log_sigma"}
     fixed, solid = (answer(Row(head, head=head)) for head in ("fixed", "solid"))
     assert torch.equal(fixed["focal_mm"], torch.full((2, 1), 60.0)) and (solid["focal_mm"] != 60).all()
     # Both keep the face's size: distance goes with the lens.

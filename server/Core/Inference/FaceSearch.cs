@@ -28,6 +28,9 @@ internal sealed class FaceSearch(FaceModel model)
     // under 0.04 face-image units (the outer eyes are 0.7 apart), and what passed for a face in 46 photos of things, 0.051.
     private const float MaxSigma = 0.05f;
 
+    // A crop of fewer photo pixels a side shows too little to tell a face by.
+    private const float SmallestCrop = 32;
+
     // Two heads' centres are a head's width apart, or the nearer one hides the other. What is found this near a head's centre,
     // in half faces, is the same face again, or, where it is much smaller, an ear or a mouth taken for one.
     private const float Cover = 1.4f, Alike = 0.7f;
@@ -51,7 +54,7 @@ internal sealed class FaceSearch(FaceModel model)
         });
         float[] style = StyleWeights.Parse(null, model.Card);
         var proposals = seen.Prepend(whole)
-            .Where(face => face.Encoding.Presence >= model.Card.PresenceThreshold)
+            .Where(face => face.Encoding.Presence >= model.Card.PresenceThreshold && (face == whole || face.Theta.Scale * photo.SquareSide >= SmallestCrop))
             .Select(face => (Face: face, Answers: model.Predict(face.Encoding, Probe, style, photo.Name)))
             .Select(proposal => (proposal.Face, proposal.Answers.Head, Sigma: proposal.Face == whole ? 0 : proposal.Answers.Sigma.Average()))
             .Where(proposal => proposal.Sigma <= MaxSigma)

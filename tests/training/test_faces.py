@@ -1,0 +1,72 @@
+"""Looking again where the crop was off: the crop round a face in its pose, and whom it is given to."""
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from training import faces  # noqa: E402
+from training.canonical import read_layout  # noqa: E402
+from training.data import EYES, MOUTH, label_theta  # noqa: E402
+from training.network import POSITION_MAP, chain  # noqa: E402
+
+FACE_FRAME = Path(__file__).parents[2] / "server" / "Core" / "Inference" / "FaceFrame.cs"
+OUTLINE = [10, 6, 4, 152, 54, 284, 234, 454, 172, 397, 136, 365]  # of FaceMesh's points
+FRONTAL = np.eye(3), np.array([0, 0.011, -0.5]), 60.0
+
+
+@pytest.fixture
+def mean_face():
+    """FaceMesh's points on the mean face [468, 3] m."""
+    image = torch.from_numpy(np.load(POSITION_MAP)).permute(2, 0, 1)[None]
+    grid = torch.from_numpy((read_layout("facemesh468") * 2 - 1) * [1, -1]).float()[None, None]
+    return torch.nn.functional.grid_sample(image, grid, align_corners=False)[0, :, 0].T.numpy()
+
+
+def test_the_points_are_the_mean_faces_and_the_servers(mean_face):
+    assert np.allclose(faces.OUTLINE, mean_face[OUTLINE], atol=1e-3)
+    assert np.allclose(faces.EYES, mean_face[EYES].mean(0), atol=1e-3)
+    assert np.allclose(faces.MOUTH, mean_face[MOUTH].mean(0), atol=1e-3)
+    numbers = re.compile(r"new\((-?[\d.]+)f?, (-?[\d.]+)f?, (-?[\d.]+)f?\)")
+    servers = np.array([[float(number) for number in point] for point in numbers.findall(FACE_FRAME.read_text())])
+    assert np.allclose(servers, np.concatenate([[faces.EYES], [faces.MOUTH], faces.OUTLINE]))
+
+
+@pytest.mark.parametrize("yaw", (-80, -30, 0, 50))
+def test_the_crop_is_about_the_one_that_is_taught(mean_face, yaw):
+    cosine, sine = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
+    rotation = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+    camera = mean_face @ rotation.T + FRONTAL[1]
+    taught = label_theta(2 * 60 / 36 * camera[:, :2] * [1, -1] / -camera[:, 2:])
+    crop = faces.own_crop(rotation, *FRONTAL[1:])
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    assert np.abs(faces.apply(crop, corners) - faces.apply(taught, corners)).mean() < 0.05
+
+
+def test_only_a_present_face_whose_crop_was_off_is_looked_at_again():
+    near, far, lost = ((np.eye(3), np.array([0, 0.011, -depth])) for depth in (0.5, 0.65, 5))
+    poses, presence = [near, far, far, lost], np.array([3.0, 3, -3, 3])
+    theta = np.stack([np.c_[np.eye(2) * 0.4, [0.1 * i, 0]] for i in range(4)]).astype(np.float32)
+    answer = {"rotation": np.stack([pose[0] for pose in poses]), "translation": np.stack([pose[1] for pose in poses]), "focal_mm": np.full((4, 1), 60.0),
+              "presence": presence, "theta": theta, "photo_points": np.zeros((4, 1, 2), np.float32)}
+
+    def network(presence):
+        read = lambda face, uv, style: {
+            "rotation": torch.eye(3)[None], "translation": torch.tensor([[0, 0.011, -0.5]]), "focal_mm": torch.full((1, 1), 60.0),
+            "presence": torch.tensor([presence]), "points": torch.full((1, 1, 2), 0.5)}
+        return SimpleNamespace(preset=SimpleNamespace(face_size=192), read=read)
+
+    images = [np.zeros((90, 80, 3), np.uint8)] * 4
+    result = faces.corrected(network(2.0), images, answer, 0.0, np.full((1, 2), 0.5), "photo")
+    wanted = chain(torch.from_numpy(theta[1:2]), torch.from_numpy(faces.own_crop(*far, 60.0).astype(np.float32))[None])[0].numpy()
+    assert np.allclose(result["theta"][1], wanted, atol=1e-6)
+    assert np.allclose(result["photo_points"][1, 0], faces.apply(wanted, np.array([[0.5, 0.5]]))[0], atol=1e-6)
+    assert result["presence"].tolist() == [3, 2, -3, 3]
+    for untouched in (0, 2, 3):
+        assert (result["theta"][untouched] == theta[untouched]).all()
+
+    unsure = faces.corrected(network(-1.0), images, answer, 0.0, np.full((1, 2), 0.5), "photo")
+    assert (unsure["theta"] == theta).all()
