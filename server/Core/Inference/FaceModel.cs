@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.InteropServices;
@@ -78,7 +79,7 @@ internal sealed class FaceModel : IDisposable
     public Theta FindFace(Photo photo, Theta? tile = null)
     {
         const int Size = GraphContract.ImageSize;
-        var image = new float[3 * Size * Size];
+        float[] image = ArrayPool<float>.Shared.Rent(3 * Size * Size); // A new one each look would keep the collector busy.
         if (tile is { } part)
         {
             Resampler.Crop(photo, CropToPhoto(photo, part, Size), Size, image);
@@ -88,13 +89,15 @@ internal sealed class FaceModel : IDisposable
             Resampler.Square(photo, Size, image);
         }
         var first = (tile ?? Theta.Identity).After(Transform(image, photo.Name)).Zoom(SecondLookZoom);
-        Resampler.Crop(photo, CropToPhoto(photo, first, Size), Size, image, 0);
-        return first.After(Transform(image, photo.Name));
+        Resampler.Crop(photo, CropToPhoto(photo, first, Size), Size, image);
+        var second = first.After(Transform(image, photo.Name));
+        ArrayPool<float>.Shared.Return(image);
+        return second;
     }
 
     private Theta Transform(float[] image, string name)
     {
-        using var input = Tensor(image, 1, 3, GraphContract.ImageSize, GraphContract.ImageSize);
+        using var input = Tensor(image.AsMemory(0, 3 * GraphContract.ImageSize * GraphContract.ImageSize), 1, 3, GraphContract.ImageSize, GraphContract.ImageSize);
         using var outputs = _transformer.Run(_run, [GraphContract.Image], [input], [GraphContract.Theta]);
         var theta = Read(outputs[0], name, GraphContract.Theta, 6);
         return new Theta(theta[0], theta[1], theta[2], theta[3], theta[4], theta[5]);
@@ -106,10 +109,12 @@ internal sealed class FaceModel : IDisposable
     /// </summary>
     public EncodedFace Encode(Photo photo, Theta theta)
     {
-        var face = new float[3 * _faceSize * _faceSize];
+        int length = 3 * _faceSize * _faceSize;
+        float[] face = ArrayPool<float>.Shared.Rent(length);
         Resampler.Crop(photo, CropToPhoto(photo, theta, _faceSize), _faceSize, face);
-        using var input = Tensor(face, 1, 3, _faceSize, _faceSize);
+        using var input = Tensor(face.AsMemory(0, length), 1, 3, _faceSize, _faceSize);
         using var outputs = _encoder.Run(_run, [GraphContract.Face], [input], GraphContract.FaceEncoder.Outputs);
+        ArrayPool<float>.Shared.Return(face);
         return ReadEncoding(outputs, photo.Name);
     }
 
@@ -125,7 +130,7 @@ internal sealed class FaceModel : IDisposable
         {
             int start = part * QueriesARun, count = parts[part].Length;
             using var features = Tensor(encoding.Features, 1, encoding.Features.Length);
-            using var queryUv = Tensor([.. MemoryMarshal.Cast<Uv, float>(parts[part])], count, 2);
+            using var queryUv = Tensor(MemoryMarshal.Cast<Uv, float>(parts[part]).ToArray(), count, 2);
             using var styles = Tensor(style, 1, style.Length);
             using var outputs = _predictor.Run(_run, GraphContract.LandmarkPredictor.Inputs, [features, queryUv, styles], GraphContract.LandmarkPredictor.Outputs);
             MemoryMarshal.Cast<float, Vector3>(Read(outputs[0], name, GraphContract.Position, count * 3)).CopyTo(positions.AsSpan(start));
@@ -185,7 +190,7 @@ internal sealed class FaceModel : IDisposable
         return values;
     }
 
-    private static OrtValue Tensor(float[] values, params long[] shape) => OrtValue.CreateTensorValueFromMemory(values, shape);
+    private static OrtValue Tensor(Memory<float> values, params long[] shape) => OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, values, shape);
 
     private static Action<SessionOptions>? FindAccelerator() =>
         OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider") ? options => options.AppendExecutionProvider_CUDA() : null;
