@@ -296,8 +296,9 @@ def report_encoders(results: list[dict], arguments: argparse.Namespace) -> str:
     """encoders.md."""
     introduction = f"""Each encoder in F's place: {arguments.steps} steps of {arguments.batch} crops, the same seed; the ConvNeXt from nothing,
 the others from FaceMesh's trunk. 51 points, in % of the outer-eye distance, as in ablation.md. Milliseconds are ONNX
-Runtime's for one crop on one thread, the anchors' encoders with their widest layers in 8 bits; once measured, they are drawn in [encoders.png](encoders.png). Made by `python3 -m training ablate --encoders` and
-`tests/Benchmarks -- graphs`.
+Runtime's for one crop on one thread, the encoders turn by turn, so that each finds the others' weights in the cache; those
+with anchors have their widest layers in 8 bits. They are drawn in [encoders.png](encoders.png). Made by `python3 -m training
+ablate --encoders` and `tests/Benchmarks -- graphs`.
 
 So short a training tells what begins best, not what ends best. What shipped was chosen by trainings of whole length, one after
 another: 0.2.0's dense F, after 740,000 crops, was 3.45 % off on renders; anchors in its place, 0.4.0, came to 2.97 after
