@@ -14,7 +14,7 @@ namespace MeshFromFaces.Core.Inference;
 /// <summary>The three graphs of a model folder. Safe to call from several threads.</summary>
 internal sealed class FaceModel : IDisposable
 {
-    // Of the first look's crop: what the second look sees. As in the training package's InfiniteLandmarks.find.
+    // Of the first look's crop: what the second look sees. As in the training package's faces.py.
     private const float SecondLookZoom = 1.15f;
 
     // Queries of one run of the predictor. Fixed, so that an answer's last digits do not depend on the number of cores.
