@@ -194,8 +194,8 @@ public sealed class FacePipeline : IDisposable
         return
         [
             ("Reading photos", (5 * views) + (13 * megabytes)),
-            ("Finding faces", 60 * views),
-            ("Fitting the face", 17 * views),
+            ("Finding faces", 22 * views),
+            ("Fitting the face", 19 * views),
             ("Unwrapping photos", (100 * views) + (40 * views * megatexels)),
             ("Filling the texture", 20 + (35 * megatexels)),
             ("Writing the mesh", 10 + (13 * megatexels)),
