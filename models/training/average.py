@@ -1,5 +1,7 @@
 """Command `average`: the weighted mean of two checkpoints, the second trained on from the first.
 
+The mean rounds nothing to 8 bits until it is calibrated: where its layers' values end is not between where the two's do.
+
 Between a network and what it became on other data, the mean often has what each of them is better at, and errs less than
 either (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
 """
@@ -9,6 +11,7 @@ from pathlib import Path
 import torch
 
 from .export import load_checkpoint
+from .quantised import forget
 
 
 def between(first: dict, second: dict, share: float) -> dict:
@@ -26,5 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     if not 0 <= arguments.share <= 1:
         raise SystemExit(f"--share is {arguments.share}; it must lie in 0..1.")
-    first, second = (load_checkpoint(path, arguments.preset).state_dict() for path in arguments.checkpoints)
-    torch.save({"network": between(first, second, arguments.share)}, arguments.output)
+    first, second = (load_checkpoint(path, arguments.preset) for path in arguments.checkpoints)
+    for network in (first, second):
+        forget(network)
+    torch.save({"network": between(first.state_dict(), second.state_dict(), arguments.share)}, arguments.output)

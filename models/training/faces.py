@@ -109,7 +109,8 @@ def tiles_of(image: np.ndarray) -> torch.Tensor:
 
 
 def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
-    """`answer`, corrected, with what the tiles show of images whose face's presence is below the threshold (a logit); and which faces are kept.
+    """`answer`, corrected, with what the tiles show of images whose face's presence is below the threshold (a logit); and which
+    faces are kept.
 
     Of a face that is not kept, of which the server says that it found none, the look stands that has most of one.
     """

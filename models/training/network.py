@@ -143,7 +143,7 @@ class CompactEncoder(nn.Module):
         self.fine = nn.Sequential(*[WideBlock(fine) for _ in range(2)])  # on 24 x 24
         self.heat = nn.Conv2d(fine, anchors, 1)
         self.patch = nn.Linear(fine * self.PATCH**2, self.READ)
-        self.around_anchors, self.read = Quantiser(), Quantiser()
+        self.around_anchors, self.read = Quantiser(), Quantiser()  # of what `patch` reads, and of what it makes of that
         self.move = nn.Parameter(torch.zeros(anchors, self.READ, 2))
         around = (torch.arange(self.PATCH) - self.PATCH // 2) * (2 / self.CELLS)
         self.register_buffer("around", torch.cartesian_prod(around, around).flip(1), persistent=False)  # [9, 2] in I'

@@ -6,8 +6,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace MeshFromFaces.Benchmarks;
 
 /// <summary>
-/// Every encoder graph (*.onnx, input face [1,3,192,192]) of a folder, turn by turn, on one thread as the server runs them: the median time of a run, to
-/// the console and to the folder's milliseconds.json, which `ablate --encoders` puts into its table.
+/// Every encoder graph (*.onnx, input face [1,3,192,192]) of a folder, turn by turn, on one thread as the server runs them: the median
+/// time of a run, to the console and to the folder's milliseconds.json, which `ablate --encoders` puts into its table.
 /// </summary>
 internal static class Graphs
 {

@@ -24,6 +24,8 @@ internal sealed class FaceModel : IDisposable
     // something else. One validation render in twenty is; its landmarks' error falls by a tenth. As in the training package's faces.py.
     private const float CropOff = 0.12f, CropLost = 1;
 
+    private static readonly Lock Starting = new();
+
     private readonly InferenceSession _transformer, _encoder, _predictor;
     private readonly RunOptions _run = new();
     private readonly int _faceSize;
@@ -192,8 +194,19 @@ internal sealed class FaceModel : IDisposable
 
     private static OrtValue Tensor(Memory<float> values, params long[] shape) => OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, values, shape);
 
-    private static Action<SessionOptions>? FindAccelerator() =>
-        OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider") ? options => options.AppendExecutionProvider_CUDA() : null;
+    private static Action<SessionOptions>? FindAccelerator()
+    {
+        lock (Starting)
+        {
+            if (!OrtEnv.IsCreated)
+            {
+                // On its own it warns, of devices that it does not know, on the user's console.
+                var environment = new EnvironmentCreationOptions { logId = "MeshFromFaces", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+                OrtEnv.CreateInstanceWithOptions(ref environment);
+            }
+        }
+        return OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider") ? options => options.AppendExecutionProvider_CUDA() : null;
+    }
 
     // A graph is hundreds of small steps, after each of which its threads would wait for one another, longer than most steps
     // take: one thread a run, and runs side by side.
