@@ -4,15 +4,18 @@ import hashlib
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from .network import SMALL_SIZE, STYLES, InfiniteLandmarks, widened
+from .network import SMALL_SIZE, STYLES, InfiniteLandmarks, crop, widened
 
 OPSET = 16  # the first with GridSample
 PARITY = Path(__file__).parents[2] / "tests" / "Core.Tests" / "parity.npz"
+PHOTO = Path(__file__).parents[2] / "examples" / "photos" / "astronaut.png"
+PHOTO_FACES = torch.tensor([[[0.34, 0, -0.11], [0, 0.34, -0.49]], [[0.3, -0.1, -0.1], [0.1, 0.3, -0.5]]])  # theta: upright, and rolled
 DATA = (
     {"name": "voteview/member_photos portraits", "licence": "public domain, overwhelmingly", "use": "photos labelled by FaceMesh; skin and backgrounds of the renders"},
     {"name": "ICT-FaceKit light", "licence": "MIT", "use": "geometry of the canonical face and of the renders"},
@@ -64,6 +67,12 @@ def save_halved(network: InfiniteLandmarks, path: Path) -> None:
     torch.save({"network": state}, path)
 
 
+def example_faces(size: int) -> torch.Tensor:
+    """Two crops [2, 3, size, size] of the face in PHOTO. Of what is no face, the encoder's answers hang on the last digit."""
+    photo = torch.from_numpy(cv2.imread(str(PHOTO))[:, :, ::-1].copy()).permute(2, 0, 1)[None].float() / 255
+    return (crop(photo.expand(2, -1, -1, -1), PHOTO_FACES, size) * 255).round() / 255
+
+
 def graphs(network: InfiniteLandmarks) -> dict:
     """File name -> (module, example inputs, input names, output names, dynamic axes)."""
     size, features = network.preset.face_size, network.preset.features
@@ -74,7 +83,7 @@ def graphs(network: InfiniteLandmarks) -> dict:
     return {
         "spatial_transformer.onnx": (network.transformer, (picture(1, SMALL_SIZE),), ["image"], ["theta"], {}),
         "face_encoder.onnx": (
-            network.encoder, (picture(2, size),), ["face"],
+            network.encoder, (example_faces(size),), ["face"],
             ["features", "rotation6d", "translation", "focal_mm", "presence"],
             {name: {0: "V"} for name in ("face", "features", "rotation6d", "translation", "focal_mm", "presence")}),
         "landmark_predictor.onnx": (

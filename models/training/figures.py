@@ -22,7 +22,7 @@ from .canonical import Canonical, read_layout
 from .crops import apply, invert
 from .data import Renders, Source, compose, label_theta, to_pixels, to_square, warp
 from .evaluate import MODEL_CARD, render_errors
-from .export import load_checkpoint
+from .export import PHOTO, load_checkpoint
 from .facemesh import POINTS
 from .faces import answers, crops, found_in
 from .heads import turn
@@ -35,7 +35,7 @@ from .skin import PaintedSkins
 from .topology import TOPOLOGY, read_obj
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PHOTO, CAPTURE = EXAMPLES / "photos" / "astronaut.png", EXAMPLES / "captures" / "synthetic"
+CAPTURE = EXAMPLES / "captures" / "synthetic"
 RENDER_SIZE = 576  # px a side
 FILM, ZOOMED_FILM, ZOOM = 5, 9, 2.0  # numbers of `render`'s films, and how much the second one's focal length grows
 SIDEWAYS = 50  # degrees of yaw, about, of the heads whose visibility is shown

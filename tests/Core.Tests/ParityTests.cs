@@ -13,10 +13,11 @@ public sealed partial class ParityTests
     private const float Tolerance = 1e-4f;
 
     // Of the encoder's outputs: where layers round to 8 bits, a difference in the last digit may become one of a step, and after
-    // several such layers answers agree as well as the rounded network's do with those that it would give unrounded.
+    // several such layers answers agree as well as the rounded network's do with those that it would give unrounded. Three times
+    // what was seen, of a face, with the runtime's optimisations and without; the lens is of 211 mm, the head at 1.6 m.
     private static readonly Dictionary<string, float> Rounded = new()
     {
-        ["features"] = 0.15f, ["rotation6d"] = 0.02f, ["translation"] = 0.01f, ["focal_mm"] = 1, ["presence"] = 0.2f,
+        ["features"] = 0.055f, ["rotation6d"] = 0.006f, ["translation"] = 0.018f, ["focal_mm"] = 2.8f, ["presence"] = 0.055f,
     };
 
     [Theory]
