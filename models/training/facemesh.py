@@ -55,7 +55,7 @@ class _FixedSlope(torch.autograd.Function):
         x, slope = context.saved_tensors
         gradient = gradient.contiguous(memory_format=_layout(x))
         above = torch.ops.aten.threshold_backward(gradient, x, 0)
-        return above.lerp(gradient, slope.view(-1, 1, 1).expand_as(above)), None  # two passes; `where` takes longer than these
+        return above.lerp(gradient, slope.to(above.dtype).view(-1, 1, 1).expand_as(above)), None  # two passes; `where` takes longer than these
 
 
 class _Rectified(torch.autograd.Function):
@@ -71,6 +71,11 @@ class _Rectified(torch.autograd.Function):
         return torch.ops.aten.threshold_backward(gradient.contiguous(memory_format=_layout(y)), y, 0)
 
 
+def learning(x):
+    """Whether gradients will be asked for at x."""
+    return torch.is_grad_enabled() and x.requires_grad and not torch.onnx.is_in_onnx_export()
+
+
 class PReLU(nn.PReLU):
     """PReLU whose slopes stay as they are: their gradient alone would be a quarter of a training step on a CPU."""
 
@@ -84,15 +89,32 @@ class PReLU(nn.PReLU):
             # channel-wise convolutions stays in their memory layout: four times as fast a graph.
             slope = self.weight.view(-1, 1, 1, 1)
             return F.conv2d(x, slope, groups=len(slope)) + F.conv2d(F.relu(x), 1 - slope, groups=len(slope))
-        return _FixedSlope.apply(x, self.weight) if torch.is_grad_enabled() and x.requires_grad else F.prelu(x, self.weight)
+        return _FixedSlope.apply(x, self.weight) if learning(x) else F.prelu(x, self.weight)
 
 
 class ReLU(nn.Module):
     """PyTorch's own takes a quarter of a step where the gradient's memory layout is not its input's."""
 
     def forward(self, x):                                       # [B, C, H, W]
-        learning = torch.is_grad_enabled() and x.requires_grad and not torch.onnx.is_in_onnx_export()
-        return _Rectified.apply(x) if learning else F.relu(x)
+        return _Rectified.apply(x) if learning(x) else F.relu(x)
+
+
+class _DepthwiseConvolution(torch.autograd.Function):
+    """With stride 1, in full precision: its gradients take oneDNN up to ten times as long otherwise."""
+
+    @staticmethod
+    def forward(context, x, weight, bias):
+        context.save_for_backward(x, weight)
+        with torch.autocast(x.device.type, enabled=False):
+            return F.conv2d(x, weight, bias, 1, weight.shape[-1] // 2, 1, len(weight))
+
+    @staticmethod
+    def backward(context, gradient):
+        x, weight = context.saved_tensors
+        pad, wanted = [weight.shape[-1] // 2] * 2, context.needs_input_grad
+        _, of_weight, of_bias = torch.ops.aten.convolution_backward(
+            gradient, x, weight, [len(weight)], (1, 1), pad, (1, 1), False, (0, 0), len(weight), (False, *wanted[1:]))
+        return F.conv2d(gradient, weight.flip(2, 3), None, 1, pad, 1, len(weight)) if wanted[0] else None, of_weight, of_bias
 
 
 class _PaddedConvolution(torch.autograd.Function):
@@ -116,6 +138,8 @@ class Conv2dSame(nn.Conv2d):
     def forward(self, x):                                       # [B, C, H, W]
         top, bottom = self.padding_of(int(x.shape[2]), 0)
         left, right = self.padding_of(int(x.shape[3]), 1)
+        if self.groups == len(self.weight) and self.stride == (1, 1) and learning(x):
+            return _DepthwiseConvolution.apply(x.to(self.weight.dtype), self.weight, self.bias)
         if top == bottom and left == right:
             return F.conv2d(x, self.weight, self.bias, self.stride, (top, left), 1, self.groups)
         if torch.onnx.is_in_onnx_export():

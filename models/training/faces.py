@@ -1,4 +1,4 @@
-"""Faces of whole pictures as the server finds them: S looks twice; where F then sees the face far from the middle of S's crop, F
+"""Faces of whole pictures as the server finds them: S looks twice, at a close-up once; where F then sees the face far from the middle of S's crop, F
 looks again at where it saw it; and where no face is present, all that at tiles.
 
 Every look is resampled from the picture at its own resolution, however large. Pictures are uint8 RGB [H, W, 3]; uv is
@@ -15,6 +15,7 @@ from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLa
 BATCH = 32
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
 MAX_SIGMA = 0.05  # mean of a face's landmarks, in I'
+CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
 SMALLEST_CROP = 32  # px a side, as in FaceSearch.cs
 CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
 # On the mean face, m, as in FaceFrame.cs: between the eyes, the mouth's middle, and outline and ridge of the face.
@@ -36,10 +37,15 @@ def code_of(style: str, count: int) -> torch.Tensor:
 
 
 def find(network: InfiniteLandmarks, images, tiles: torch.Tensor) -> torch.Tensor:
-    """Theta [B, 2, 3] after a look at each image's tile [B, 2, 3] and one at what was found there, a little wider."""
-    theta = chain(tiles, network.transformer(crops(images, tiles, SMALL_SIZE)))
-    wide = torch.cat([theta[:, :, :2] * SECOND_LOOK_ZOOM, theta[:, :, 2:]], 2)
-    return chain(wide, network.transformer(crops(images, wide, SMALL_SIZE)))
+    """Theta [B, 2, 3] after a look at each image's tile [B, 2, 3] and, where the face is not close up, one at what was found
+    there, a little wider."""
+    first = network.transformer(crops(images, tiles, SMALL_SIZE))
+    theta = chain(tiles, first)
+    small = torch.linalg.det(first[:, :, :2]).abs().sqrt() < CLOSE_UP
+    if small.any():
+        wide = torch.cat([theta[small, :, :2] * SECOND_LOOK_ZOOM, theta[small, :, 2:]], 2)
+        theta[small] = chain(wide, network.transformer(crops([image for image, again in zip(images, small) if again], wide, SMALL_SIZE)))
+    return theta
 
 
 def answers(network: InfiniteLandmarks, images, uv: np.ndarray, style: str, tiles: torch.Tensor | None = None) -> dict:

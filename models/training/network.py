@@ -17,7 +17,8 @@ from torch import nn
 from torch.nn import functional
 
 from . import anchors
-from .facemesh import STAGES, TRUNK_CHANNELS, TRUNK_SIZE, PReLU, ReLU, ResidualBlock, Trunk, stages
+from .facemesh import STAGES, TRUNK_CHANNELS, TRUNK_SIZE, Conv2dSame, PReLU, ReLU, ResidualBlock, Trunk, stages
+from .mixed import mixed
 from .quantised import QuantisedConv2d, Quantiser
 
 STYLES = ("render", "photo")
@@ -89,10 +90,13 @@ class CompactTransformer(nn.Module):
         axis = (torch.arange(self.CELLS) + 0.5) / (self.CELLS / 2) - 1
         self.register_buffer("centres", torch.cartesian_prod(axis, axis).flip(1), persistent=False)  # [64, 2] x, y of each cell
 
+    @mixed
+    def maps(self, half):  # [B, 3, 128, 128] -> [B, 128, 8, 8]
+        return self.context(self.trunk(half))
+
     def attend(self, image):
         """Theta [B, 2, 3] and the attention map [B, 64] it came from, of an image [B, 3, 256, 256] or its half."""
-        half = image if image.shape[-1] == SMALL_SIZE // 2 else functional.avg_pool2d(image, 2)
-        maps = self.context(self.trunk(half))  # [B, 128, 8, 8]
+        maps = self.maps(image if image.shape[-1] == SMALL_SIZE // 2 else functional.avg_pool2d(image, 2))
         weight = self.attention(maps).flatten(2).softmax(2)  # [B, 1, 64]
         numbers = self.numbers((weight * maps.flatten(2)).sum(2))
         scale = numbers[:, :1].detach().clamp(-4, 1).exp()
@@ -108,7 +112,7 @@ class WideBlock(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.change = nn.Sequential(
-            nn.Conv2d(channels, channels, 5, padding=2, groups=channels), QuantisedConv2d(channels, 4 * channels, 1), ReLU(),
+            Conv2dSame(channels, channels, 5, groups=channels), QuantisedConv2d(channels, 4 * channels, 1), ReLU(),
             zeroed(QuantisedConv2d(4 * channels, channels, 1)), Quantiser())
 
     def forward(self, x):  # [V, C, H, W] -> the same
@@ -170,6 +174,7 @@ class CompactEncoder(nn.Module):
         moved = (read[:, :, None] @ self.move)[:, :, 0]
         return attention, places + self.STEP * moved, 1 / (1 + variance * (self.CELLS / 2) ** 2), coarse
 
+    @mixed
     def maps(self, face):
         """Of faces [V, 3, 192, 192]: the 24x24 and the 6x6 map, and attention [V, A, 576] to each anchor."""
         maps = []
@@ -213,8 +218,12 @@ class PaperTransformer(nn.Module):
         self.trunk = torchvision.models.convnext_tiny()
         self.trunk.classifier[2] = zeroed(nn.Linear(self.trunk.classifier[2].in_features, 6))
 
+    @mixed
+    def numbers(self, image):
+        return self.trunk(image)
+
     def forward(self, image):  # [B, 3, 256, 256] -> theta [B, 2, 3]
-        numbers = self.trunk(image)
+        numbers = self.numbers(image)
         return affine(numbers[:, :4], numbers[:, 4:])
 
 
@@ -224,6 +233,7 @@ class PaperEncoder(nn.Module):
         self.trunk = torchvision.models.convnext_base()
         self.trunk.classifier[2] = nn.Linear(self.trunk.classifier[2].in_features, features)
 
+    @mixed
     def forward(self, face):  # [V, 3, 224, 224] -> [V, 1024]
         return self.trunk(face)
 

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 
 from . import facemesh, patches
 from .data import NEGATIVE_SHARE, SHRUNK_SIZE, Photos, Renders, Samples, Stream
+from .muon import Muon, matrices
 from .network import InfiniteLandmarks, project, to_photo, widened
 from .quantised import forget
 
@@ -30,6 +31,7 @@ CLIP = {"transformer": 1.0, "landmarks": 20.0, "joint": 20.0}  # of the gradient
 FROZEN = 7  # first layers of FaceMesh's trunk that F keeps as they are: at 96 and 48 px they are half of a step
 PAIRED_SHARE = 0.25  # of the landmarks stage's samples: two views of one head
 WIDE = ("dense.", "patch.", "move")  # layers of F that sum over very many inputs
+WEIGHT_DECAY = 1e-4
 OUTLIER = 2.0  # sigmas
 TYPICAL_SIGMA = 0.02  # of I'
 
@@ -199,6 +201,18 @@ def parameters(network: InfiniteLandmarks, stage: str, rate: float) -> list[dict
     return [{"params": fast, "peak": rate}, {"params": slow, "peak": rate * 0.5}, {"params": wide, "peak": rate * 0.1}]
 
 
+def optimisers(network: InfiniteLandmarks, stage: str, rate: float, muon: bool) -> list[torch.optim.Optimizer]:
+    """AdamW; with `muon`, for what is no matrix of a hidden layer, and Muon for those."""
+    groups = parameters(network, stage, rate)
+    if not muon:
+        return [torch.optim.AdamW(groups, lr=rate, weight_decay=WEIGHT_DECAY)]
+    hidden = {id(weight) for weight in matrices(network)}
+    part = lambda group, inside: group | {"params": [p for p in group["params"] if (id(p) in hidden) == inside]}
+    # Wide sums need no lower rate here: the step has no direction that all of a row's inputs share.
+    steep = [part(group, True) | {"peak": max(group["peak"], 0.5 * rate)} for group in groups]
+    return [Muon(steep, lr=rate, weight_decay=WEIGHT_DECAY), torch.optim.AdamW([part(group, False) for group in groups], lr=rate, weight_decay=WEIGHT_DECAY)]
+
+
 def rate_factor(step: int, steps: int) -> float:
     """Linear warm-up, of a fifth of the steps at most, then a cosine down to 2 %."""
     return min(step / min(WARM_UP, steps / 5), 1) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1))))
@@ -224,14 +238,14 @@ def train(arguments: argparse.Namespace) -> None:
     network = network.to(device, memory_format=torch.channels_last)
     average = InfiniteLandmarks(arguments.preset).to(device)
     average.load_state_dict(network.state_dict())
-    groups = parameters(network, arguments.stage, arguments.rate)
-    optimiser = torch.optim.AdamW(groups, lr=arguments.rate, weight_decay=1e-4)
+    both = optimisers(network, arguments.stage, arguments.rate, arguments.optimiser == "muon")
     step, checkpoint = 0, arguments.work / f"{arguments.stage}.pt"
     if checkpoint.exists() and not arguments.restart:
         state = torch.load(checkpoint, map_location=device)
         network.load_state_dict(state["training"])
         average.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
+        for optimiser, known in zip(both, state["optimisers"]):
+            optimiser.load_state_dict(known)
         step = state["step"]
         log.info("resumed %s at step %d", checkpoint.name, step)
 
@@ -254,20 +268,21 @@ def train(arguments: argparse.Namespace) -> None:
     run = {"command": sys.argv[1:], "seed": arguments.seed, "revision": revision(), "portraits": len(photos), "renders": len(renders) if renders else 0}
     (arguments.work / f"{arguments.stage}.json").write_text(json.dumps(run, indent=2, default=str) + "\n")
     network.train()
+    trained = [p for optimiser in both for group in optimiser.param_groups for p in group["params"]]
     running, started, first = {}, time.time(), step
     while step < arguments.steps:
         batch = {key: value.to(device, non_blocking=True) for key, value in next(batches).items()}
         batch["face"] = batch["face"].permute(0, 3, 1, 2).float().div_(255).contiguous(memory_format=torch.channels_last)
         losses = LOSSES[arguments.stage](network, batch)
         total = sum(losses.values())
-        optimiser.zero_grad(set_to_none=True)
+        network.zero_grad(set_to_none=True)
         total.backward()
-        trained = [p for group in groups for p in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(trained, CLIP[arguments.stage])
         if torch.isfinite(norm):
-            for group in optimiser.param_groups:
-                group["lr"] = group["peak"] * rate_factor(step, arguments.steps)
-            optimiser.step()
+            for optimiser in both:
+                for group in optimiser.param_groups:
+                    group["lr"] = group["peak"] * rate_factor(step, arguments.steps)
+                optimiser.step()
         step += 1
         decay = min(AVERAGE, (1 + step) / (10 + step))
         with torch.no_grad():
@@ -280,7 +295,7 @@ def train(arguments: argparse.Namespace) -> None:
             pace = (time.time() - started) / (step - first) / arguments.batch * 1000
             log.info("step %d  %s  |g| %.2f  %.1f ms a sample", step, "  ".join(f"{k} {v:.4f}" for k, v in running.items()), float(norm), pace)
         if step % 500 == 0 or step == arguments.steps:
-            state = {"network": average.state_dict(), "training": network.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
+            state = {"network": average.state_dict(), "training": network.state_dict(), "optimisers": [optimiser.state_dict() for optimiser in both], "step": step}
             torch.save(state, checkpoint.with_suffix(".tmp"))
             checkpoint.with_suffix(".tmp").replace(checkpoint)
 
@@ -301,6 +316,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--optimiser", choices=("adamw", "muon"), default="adamw", help="muon: for the matrices of hidden layers, AdamW for the rest")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)

@@ -8,18 +8,26 @@ using MeshFromFaces.Core.Texturing;
 
 namespace MeshFromFaces.Benchmarks;
 
-/// <summary>One 1024 px photo, already decoded, to answers; the model warm.</summary>
+/// <summary>One 1024 px photo of a face, already decoded, to answers; the model warm.</summary>
 public class Landmarks
 {
     private readonly FaceModel _model = new(FacePipeline.DefaultModelFolder);
-    private readonly Photo _photo = Scene.Noise(1024, 1024);
+    private Photo _photo = null!;
     private readonly Uv[] _sparse = [.. Layout.Read("ibug68", File.ReadAllBytes(Path.Combine(FacePipeline.DefaultCanonicalFolder, "layouts", "ibug68.json"))).Queries];
     private readonly Uv[] _dense = [.. Scene.CanonicalMesh().Topology.Vertices];
 
     private EncodedFace _face = null!;
 
+    /// <summary>The side of the face's crop in the photo's; a close-up gets one look, smaller faces two.</summary>
+    [Params(0.4f, 0.85f)]
+    public float FaceShare { get; set; }
+
     [GlobalSetup]
-    public void Setup() => _face = _model.Encode(_photo, Theta.Identity);
+    public void Setup()
+    {
+        _photo = Scene.Portrait(_model, 1024, FaceShare);
+        _face = _model.Look(_photo).Encoding;
+    }
 
     [Benchmark(Baseline = true)]
     public object Points68() => Answer(_sparse);

@@ -3,10 +3,12 @@ using System.Numerics;
 using MeshFromFaces.Core;
 using MeshFromFaces.Core.Geometry;
 using MeshFromFaces.Core.Imaging;
+using MeshFromFaces.Core.Inference;
+using MeshFromFaces.Core.Tests.Support;
 
 namespace MeshFromFaces.Benchmarks;
 
-/// <summary>Inputs of the real sizes that need no photo: seeded noise, and the canonical face at arm's length.</summary>
+/// <summary>Inputs of the real sizes: the example's face enlarged, seeded noise, and the canonical face at arm's length.</summary>
 internal static class Scene
 {
     public static Photo Noise(int width, int height)
@@ -18,6 +20,21 @@ internal static class Scene
             pixels[i] = (byte)((pixels[i - 3] * 7 + pixels[i]) >> 3); // Soft enough to compress like a photo.
         }
         return new Photo("noise", width, height, pixels);
+    }
+
+    /// <summary>The example's face, upright in a square of that size; the side of its crop is this share of the square's.</summary>
+    public static Photo Portrait(FaceModel model, int size, float share)
+    {
+        var example = PhotoDecoder.Decode(new PhotoFile("astronaut.png", File.ReadAllBytes(Path.Combine(Repository.Root, "examples", "photos", "astronaut.png"))));
+        var square = model.Look(example).Theta.Zoom(1 / share);
+        float[] planes = new float[3 * size * size];
+        Resampler.Crop(example, FaceModel.CropToPhoto(example, square, size), size, planes);
+        byte[] pixels = new byte[planes.Length];
+        for (int i = 0; i < pixels.Length; i++)
+        {
+            pixels[i] = (byte)MathF.Round(planes[(i % 3 * size * size) + (i / 3)] * 255);
+        }
+        return new Photo(example.Name, size, size, pixels);
     }
 
     public static Mesh CanonicalMesh()

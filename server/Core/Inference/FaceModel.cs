@@ -17,6 +17,10 @@ internal sealed class FaceModel : IDisposable
     // Of the first look's crop: what the second look sees. As in the training package's faces.py.
     private const float SecondLookZoom = 1.15f;
 
+    // Side of a crop, in that of the look it was found in, from which a second look would show the face no larger to speak of: it
+    // changed neither renders' landmarks (2.45 % in the mean) nor portraits' (1.12). As in the training package's faces.py.
+    private const float CloseUp = 0.7f;
+
     // Queries of one run of the predictor. Fixed, so that an answer's last digits do not depend on the number of cores.
     private const int QueriesARun = 1536;
 
@@ -74,8 +78,8 @@ internal sealed class FaceModel : IDisposable
     }
 
     /// <summary>
-    /// Where the face is: face image to photo. The transformer looks twice, at the whole photo and then at what it chose
-    /// there, a little wider: on validation portraits that takes a tenth off the landmarks' mean error.
+    /// Where the face is: face image to photo. The transformer looks at the whole photo and then, unless the face is close up, at
+    /// what it chose there, a little wider: on validation renders that takes a tenth off the landmarks' mean error.
     /// </summary>
     /// <param name="tile">The part of the photo to look at first in place of the whole: tile to photo.</param>
     public Theta FindFace(Photo photo, Theta? tile = null)
@@ -90,11 +94,16 @@ internal sealed class FaceModel : IDisposable
         {
             Resampler.Square(photo, Size, image);
         }
-        var first = (tile ?? Theta.Identity).After(Transform(image, photo.Name)).Zoom(SecondLookZoom);
-        Resampler.Crop(photo, CropToPhoto(photo, first, Size), Size, image);
-        var second = first.After(Transform(image, photo.Name));
+        var chosen = Transform(image, photo.Name);
+        var theta = (tile ?? Theta.Identity).After(chosen);
+        if (chosen.Scale < CloseUp)
+        {
+            var wide = theta.Zoom(SecondLookZoom);
+            Resampler.Crop(photo, CropToPhoto(photo, wide, Size), Size, image);
+            theta = wide.After(Transform(image, photo.Name));
+        }
         ArrayPool<float>.Shared.Return(image);
-        return second;
+        return theta;
     }
 
     private Theta Transform(float[] image, string name)
