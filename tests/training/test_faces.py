@@ -1,5 +1,6 @@
 """Looking again where the crop was off: the crop round a face in its pose, and whom it is given to."""
 import re
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from training.canonical import read_layout  # noqa: E402
 from training.data import EYES, MOUTH, label_theta  # noqa: E402
 from training.network import POSITION_MAP, chain  # noqa: E402
 
-FACE_FRAME = Path(__file__).parents[2] / "server" / "Core" / "Inference" / "FaceFrame.cs"
+SERVER = Path(__file__).parents[2] / "server" / "Core" / "Inference"
 OUTLINE = [10, 6, 4, 152, 54, 284, 234, 454, 172, 397, 136, 365]  # of FaceMesh's points
 FRONTAL = np.eye(3), np.array([0, 0.011, -0.5]), 60.0
 
@@ -31,8 +32,30 @@ def test_the_points_are_the_mean_faces_and_the_servers(mean_face):
     assert np.allclose(faces.EYES, mean_face[EYES].mean(0), atol=1e-3)
     assert np.allclose(faces.MOUTH, mean_face[MOUTH].mean(0), atol=1e-3)
     numbers = re.compile(r"new\((-?[\d.]+)f?, (-?[\d.]+)f?, (-?[\d.]+)f?\)")
-    servers = np.array([[float(number) for number in point] for point in numbers.findall(FACE_FRAME.read_text())])
+    servers = np.array([[float(number) for number in point] for point in numbers.findall((SERVER / "FaceFrame.cs").read_text())])
     assert np.allclose(servers, np.concatenate([[faces.EYES], [faces.MOUTH], faces.OUTLINE]))
+
+
+def test_looks_are_chosen_and_kept_by_the_servers_numbers():
+    model, search = ((SERVER / name).read_text() for name in ("FaceModel.cs", "FaceSearch.cs"))
+    servers = {name: float(number) for name, number in re.findall(r"\b([A-Z]\w+) = ([\d.]+)f?[,;]", model + search)}
+    assert servers["SecondLookZoom"] == pytest.approx(faces.SECOND_LOOK_ZOOM)
+    assert (servers["CloseUp"], servers["CropOff"], servers["CropLost"]) == (faces.CLOSE_UP, faces.CROP_OFF, faces.CROP_LOST)
+    assert (servers["SmallestCrop"], servers["MaxSigma"]) == (faces.SMALLEST_CROP, faces.MAX_SIGMA)
+    assert (servers["HalfFace"], servers["Cover"], servers["Alike"]) == (faces.HALF_FACE_M, faces.COVER, faces.ALIKE)
+    sides = re.search(r"TileSides = \[(.+)\]", search).group(1)
+    assert [float(Fraction(re.sub("[f ]", "", side))) for side in sides.split(",")] == list(faces.TILE_SIDES)
+
+
+@pytest.mark.parametrize("side, looks", ((0.3, 2), (0.65, 2), (0.75, 1)))
+def test_a_small_face_gets_a_second_look_a_close_up_does_not(side, looks):
+    look = torch.tensor([[[side, -0.1, 0.0], [0.1, side, 0.0]]])
+    network = SimpleNamespace(transformer=lambda image: look.expand(len(image), -1, -1))
+    tiles = torch.tensor([[[1.0, 0, 0], [0, 1, 0]], [[0.5, 0, 0.2], [0, 0.5, -0.1]]])
+    found = faces.find(network, [np.zeros((70, 90, 3), np.uint8)] * 2, tiles)
+    first = chain(tiles, look.expand(2, -1, -1))
+    wide = torch.cat([first[:, :, :2] * 1.15, first[:, :, 2:]], 2)
+    assert torch.allclose(found, first if looks == 1 else chain(wide, look.expand(2, -1, -1)))
 
 
 @pytest.mark.parametrize("yaw", (-80, -30, 0, 50))

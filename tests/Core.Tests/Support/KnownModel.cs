@@ -14,7 +14,8 @@ internal sealed class KnownModel : IDisposable
     /// <param name="presence">Logit.</param>
     /// <param name="depth">T.z, metres.</param>
     /// <param name="sigma">Natural log of the sigma, face-image units.</param>
-    public KnownModel(float presence = 4, float depth = -0.5f, float sigma = -4)
+    /// <param name="side">Of the crop that the transformer chooses, in the side of what it looks at.</param>
+    public KnownModel(float presence = 4, float depth = -0.5f, float sigma = -4, float side = 0.8f)
     {
         ModelFolder = Path.Combine(_root, "model");
         CanonicalFolder = Path.Combine(_root, "canonical");
@@ -28,7 +29,7 @@ internal sealed class KnownModel : IDisposable
         float[] little(int outputs) => [.. Enumerable.Range(0, 3 * outputs).Select(i => 0.01f * ((i % 5) - 2))];
         Write("spatial_transformer.onnx", new Onnx()
             .Input("image", 1, 3, 256, 256).Output("theta", 1, 2, 3)
-            .MeanColour("image", "mean").Linear("mean", "six", 3, little(6), [0.8f, -0.1f, 0, 0.1f, 0.8f, 0])
+            .MeanColour("image", "mean").Linear("mean", "six", 3, little(6), [side, -0.1f, 0, 0.1f, side, 0])
             .Shape("shape", 1, 2, 3).Node("Reshape", ["six", "shape"], "theta"));
         Write("face_encoder.onnx", new Onnx()
             .Input("face", "V", 3, 64, 64)
