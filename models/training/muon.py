@@ -39,7 +39,7 @@ class Muon(torch.optim.Optimizer):
                     continue
                 momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
                 momentum.lerp_(weight.grad, 1 - MOMENTUM)
-                step = orthogonalised(weight.grad.lerp(momentum, MOMENTUM).flatten(1)).view(weight.shape)
+                step = orthogonalised(weight.grad.lerp(momentum, MOMENTUM).flatten(1)).reshape(weight.shape)
                 size = ADAM_SIZE * max(len(weight), weight[0].numel()) ** 0.5
                 weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-group["lr"] * size)
 
@@ -47,4 +47,5 @@ class Muon(torch.optim.Optimizer):
 def matrices(network: nn.Module) -> set[nn.Parameter]:
     """The weights that Muon is for: of layers whose outputs each see every input, and are read by other layers."""
     layers = [module for module in network.modules() if isinstance(module, nn.Linear) or isinstance(module, nn.Conv2d) and module.groups == 1]
-    return {layer.weight for layer in layers if min(layer.weight.flatten(1).shape) >= SMALLEST} - {weight for name, weight in network.named_parameters() if name.endswith(LAST)}
+    last = {weight for name, weight in network.named_parameters() if name.endswith(LAST)}
+    return {layer.weight for layer in layers if min(layer.weight.flatten(1).shape) >= SMALLEST} - last

@@ -86,3 +86,21 @@ def test_mixed_precision_is_for_learning_alone_and_its_gradients_point_as_they_s
         assert mixed_.dtype == torch.float32
         assert 0 < (mixed_ - exact).norm() < 0.03 * exact.norm()
     assert torch.cosine_similarity(answers[False][2], answers[True][2], dim=0) > 0.99
+
+
+def test_styles_that_are_held_are_not_trained_while_the_rest_is():
+    network = InfiniteLandmarks("compact")
+    network.predictor.hold_styles()
+    held = {id(p) for optimiser in optimisers(network, "landmarks", 1e-3, muon=True) for group in optimiser.param_groups for p in group["params"]}
+    trained = {name for name, p in network.named_parameters() if id(p) in held}
+    assert not any(name.startswith(("predictor.codes", "predictor.deformer")) for name in trained)
+    assert {"predictor.encoding.0.weight", "predictor.from_features.weight", "encoder.trunk.heat.weight"} <= trained
+
+
+def test_a_step_has_the_weights_shape_whichever_side_is_longer():
+    for shape in ((16, 3, 4, 4), (96, 2, 4, 4), (64, 16)):
+        weight = torch.nn.Parameter(torch.zeros(shape).to(memory_format=torch.channels_last) if len(shape) == 4 else torch.zeros(shape))
+        weight.grad = torch.randn(shape)
+        Muon([{"params": [weight]}], lr=1.0).step()
+        assert torch.cosine_similarity(-weight.detach().flatten(), weight.grad.flatten(), dim=0) > 0.5
+        assert weight.detach().square().mean().sqrt() == pytest.approx(0.2, rel=0.3)  # Adam's size
