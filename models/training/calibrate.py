@@ -1,4 +1,5 @@
-"""Command `calibrate`: what is measured on training pictures, found as the server finds them, when the weights are done.
+"""Command `calibrate`: what is measured when the weights are done: on training portraits, and on heads that were not trained on,
+RENDERS/calibration, if there are any; all found as the server finds them.
 
 The ends between which F's widest layers round to 8 bits (`quantised.py`). Then, with these, what makes sigma mean what it says: of
 each style 68 % of the landmarks come to lie within it; training by the steadied NLL (`landmark_nll`) leaves it near that, not at it.
@@ -55,7 +56,10 @@ def run(arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(arguments.threads)
     network = load_checkpoint(arguments.checkpoint, arguments.preset)
-    pictures = {"render": Renders(arguments.renders / "training"), "photo": Photos(arguments.labels, arguments.portraits, validation=False)}
+    own = arguments.renders / "calibration"
+    if not own.exists():
+        log.warning("no %s: sigma is measured on heads trained on, and may come out too small", own)
+    pictures = {"render": Renders(own if own.exists() else arguments.renders / "training"), "photo": Photos(arguments.labels, arguments.portraits, validation=False)}
     sources = {style: [drawn.source(i) for i in range(0, len(drawn), -(-len(drawn) // arguments.pictures))] for style, drawn in pictures.items()}
     with observed(network):
         for style, chosen in sources.items():
