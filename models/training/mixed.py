@@ -1,5 +1,6 @@
 """Mixed precision (Micikevicius et al. 2018): the convolutions of a network that learns, in bfloat16 where the machine has it. Weights,
-sums and all else stay in full precision, and so does a network that only answers."""
+sums and all else stay in full precision, and so does a network that only answers. torchvision's ConvNeXt, whose norms want one type,
+is left alone."""
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ BFLOAT16 = supported()
 
 
 def mixed(forward: Callable) -> Callable:
-    """The method of a module, tensor to a tensor or a tuple of them, in mixed precision while the module learns."""
+    """The method of a module, of a tensor to one or a tuple of them, in mixed precision while the module learns."""
 
     @functools.wraps(forward)
     def run(module, x):

@@ -218,12 +218,8 @@ class PaperTransformer(nn.Module):
         self.trunk = torchvision.models.convnext_tiny()
         self.trunk.classifier[2] = zeroed(nn.Linear(self.trunk.classifier[2].in_features, 6))
 
-    @mixed
-    def numbers(self, image):
-        return self.trunk(image)
-
     def forward(self, image):  # [B, 3, 256, 256] -> theta [B, 2, 3]
-        numbers = self.numbers(image)
+        numbers = self.trunk(image)
         return affine(numbers[:, :4], numbers[:, 4:])
 
 
@@ -233,7 +229,6 @@ class PaperEncoder(nn.Module):
         self.trunk = torchvision.models.convnext_base()
         self.trunk.classifier[2] = nn.Linear(self.trunk.classifier[2].in_features, features)
 
-    @mixed
     def forward(self, face):  # [V, 3, 224, 224] -> [V, 1024]
         return self.trunk(face)
 
