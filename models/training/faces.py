@@ -1,5 +1,5 @@
-"""Faces of whole pictures as the server finds them: S looks twice, at a close-up once; where F then sees the face far from the middle of S's crop, F
-looks again at where it saw it; and where no face is present, all that at tiles.
+"""Faces of whole pictures as the server finds them: S looks twice, at a close-up once; where F then sees the face far from the
+middle of S's crop, F looks again at where it saw it; and where no face is present, all that at tiles.
 
 Every look is resampled from the picture at its own resolution, however large. Pictures are uint8 RGB [H, W, 3]; uv is
 [K, 2]; theta maps I' to [-1, 1] of the square-padded picture.
