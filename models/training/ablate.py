@@ -138,7 +138,7 @@ class Variant(InfiniteLandmarks):
     def interpret(self, encoding, query_uv, style):
         if self.row.head == "flat":
             uv = self.predictor.deform(query_uv, style)
-            offset, log_sigma = self.predictor(encoding.features, query_uv, style)
+            offset, log_sigma, _ = self.predictor(encoding.features, query_uv, style)
             mean = self.predictor.mean(uv)
             # P's first two numbers in I', on the mean face laid flat; without modes, which are of 3D.
             moved = (offset - mean - self.predictor.modal(encoding.features, uv))[..., :2] * (FLAT_UNIT / OFFSET_M)

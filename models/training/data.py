@@ -30,6 +30,7 @@ NEGATIVE_SHARE = 0.08  # of the samples that teach presence
 SHRUNK_SIZE = {"compact": SMALL_SIZE // 2, "paper": SMALL_SIZE}  # what S looks at inside
 RECOLOURED_SHARE = 0.3  # of the portraits drawn that are in colour: skin of another tone
 MAX_MISSING_M = 0.0025  # of a fitted head, for what it says of ears, neck and forehead to be learnt
+UNKNOWN = -1  # in place of 0 or 1: whether a point is visible
 STEADY_V = 0.5  # the upper face is above this v
 VALIDATION_EVERY = 20  # portraits whose numeric id it divides are validation
 
@@ -44,7 +45,7 @@ class Source:
     rotation: np.ndarray | None = None  # head to the camera of the whole, square image; a photo's is not known
     translation: np.ndarray | None = None
     focal_mm: float = 0.0
-    visible: np.ndarray | None = None  # [M]
+    visible: np.ndarray | None = None  # [M], whether the image shows it; a photo's is not known
 
 
 def inner_weights() -> tuple[np.ndarray, np.ndarray]:
@@ -317,8 +318,10 @@ class Samples:
     def labels(self, source: Source, chosen: np.ndarray, theta: np.ndarray, place: np.ndarray) -> dict:
         """Of the chosen points of the source, whose pixels `place` [2, 3] brings to the labels' space, and its pose in crop theta."""
         solid = source.rotation is not None
+        inside = ((source.points >= 0) & (source.points <= source.image.shape[1::-1])).all(1)  # past the edges a crop may show anything
+        visible = np.where(inside, source.visible, UNKNOWN) if solid else np.full(len(source.points), UNKNOWN)
         rotation, distance = pose_in_crop(source, theta) if solid else (np.eye(3), 1.0)
-        return {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": solid, "position": source.position[chosen],
+        return {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": solid, "position": source.position[chosen], "visible": visible[chosen],
                 "rotation": rotation, "distance": distance, "points": apply(place, source.points[chosen]), "anchors": apply(place, source.points[anchored()[0]])}
 
     def faceless(self, random: np.random.Generator, source: Source, theta: np.ndarray) -> np.ndarray:

@@ -1,18 +1,19 @@
 """Visibility: which queries the server would call seen, against what was rendered.
 
 The server draws the posed mesh into a z-buffer of the photo's pixels, or of finer cells where the face is small, and calls
-hidden what lies behind it or faces away (DepthBuffer.cs, whose rules and tolerances are repeated here). It cannot know of hair,
-hats, glasses and hands; the rendered truth does. So there are two truths: of the dressed heads, and of the same heads bare
-(`render --views`). And the truth has a finer rule, 1.5 mm of tolerance: the server's rule on the true shape in the true pose
-tells what that costs.
+hidden what lies behind it or faces away (DepthBuffer.cs, whose rules and tolerances are repeated here). That cannot know of hair,
+hats, glasses and hands; P can, and what P calls hidden is hidden too. So there are two truths: of the dressed heads, as pictured,
+and of the same heads bare (`render --views`), for the mesh alone. And the truth has a finer rule, 1.5 mm of tolerance: the
+server's rule on the true shape in the true pose tells what that costs.
 """
 import numpy as np
+import torch
 from scipy.spatial import Delaunay
 
 from .anchors import INNER
 from .crops import apply, invert
 from .data import to_square
-from .faces import positions_at
+from .faces import read_at
 from .facemesh import POINTS
 from .network import SENSOR_MM
 from .topology import TOPOLOGY, read_obj
@@ -112,8 +113,9 @@ def facing(positions: np.ndarray, triangles: np.ndarray, pose: tuple) -> np.ndar
 
 
 def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.ndarray) -> dict:
-    """Shares of queries in %: those called as visible [N, K] has it, of all the spread pool, of the face [K] and of iBUG's 51;
-    what the same rule on the true mesh would call rightly, which is the most that it can; and where the two meshes' calls agree.
+    """Shares of queries in %: those called as visible [N, K] has it, of all the spread pool, of the face [K] and of iBUG's 51: by
+    the server, by the mesh alone and by P alone; by the same rule on the true mesh, which is the most that a mesh can; and where
+    the two meshes' calls agree.
     """
     uv, quads = read_obj(TOPOLOGY)
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
@@ -122,15 +124,18 @@ def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.
     inner = np.zeros(len(pool), bool)
     inner[POINTS : POINTS + INNER] = True
     own = pool_triangles(pool)
-    positions = positions_at(network, [source.image for source in sources], answer["theta"], np.concatenate([pool, uv]), "render").astype(np.float64)
-    shares = {name: [] for name in ("right", "trueMeshRight", "asTrueMesh")}
+    read = read_at(network, [source.image for source in sources], torch.from_numpy(answer["theta"]), np.concatenate([pool, uv]), "render")
+    positions, shown = read["position"].astype(np.float64), read["visible"][:, : len(pool)] > 0
+    shares = {name: [] for name in ("right", "meshRight", "predictorRight", "trueMeshRight", "asTrueMesh")}
     for i, source in enumerate(sources):
         found = answer["rotation"][i].astype(np.float64), answer["translation"][i].astype(np.float64), float(answer["focal_mm"][i, 0])
         true = source.rotation.astype(np.float64), source.translation.astype(np.float64), source.focal_mm
         points, mesh, position = positions[i, : len(pool)], positions[i, len(pool) :], source.position.astype(np.float64)
         called = seen(points, mesh, triangles, found, answer["theta"][i].astype(np.float64), source.image) & (facing(points, own, found) > MIN_FACING)
         knowing = seen(position, position, own, true, np.eye(2, 3), source.image) & (facing(position, own, true) > MIN_FACING)
-        shares["right"].append(called == visible[i])
+        shares["right"].append((called & shown[i]) == visible[i])
+        shares["meshRight"].append(called == visible[i])
+        shares["predictorRight"].append(shown[i] == visible[i])
         shares["trueMeshRight"].append(knowing == visible[i])
         shares["asTrueMesh"].append(called == knowing)
     parts = {"": spread, "Face": face & spread, "Inner51": inner}

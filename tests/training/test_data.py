@@ -1,4 +1,6 @@
 """What a labelled portrait teaches, and what of it survives a mirror."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ cv2 = pytest.importorskip("cv2")
 
 from training.anchors import INNER  # noqa: E402
 from training.canonical import read_layout  # noqa: E402
-from training.data import MAX_MISSING_M, Photos, compose, mean_points, mirrored  # noqa: E402
+from training.crops import apply  # noqa: E402
+from training.data import MAX_MISSING_M, UNKNOWN, Photos, Samples, compose, label_theta, mean_points, mirrored, to_square  # noqa: E402
 from training.facemesh import POINTS  # noqa: E402
 from training.label import OUTER_POINTS, outer_uv  # noqa: E402
 
@@ -53,6 +56,19 @@ def test_every_point_lies_where_its_uv_says(photos, turned):
     assert np.delete(away, range(POINTS, KNOWN)).max() < (0.001 if turned else 1e-5)  # the mean face's own halves differ by 0.8 mm
     assert away.max() < 0.003  # the inner points lie on flat triangles of FaceMesh's
     assert np.abs(source.points - seen(source.position)).max() < 0.01
+
+
+def test_what_is_visible_is_known_of_renders_and_inside_their_picture(photos):
+    portrait = photos.source(0)
+    pose = {"rotation": np.eye(3), "translation": np.array([0, 0, -0.6]), "focal_mm": 60.0}
+    visible = np.random.default_rng(4).random(len(portrait.points)) < 0.5
+    render = replace(portrait, visible=visible, points=portrait.points + [95, 0], **pose)  # half of the face leaves the picture
+    chosen, theta = np.arange(len(visible)), label_theta(apply(to_square(render.image), render.points))
+    samples = Samples(photos, None, 192)
+    found, of_portrait = (samples.labels(source, chosen, theta, np.eye(2, 3))["visible"] for source in (render, portrait))
+    inside = ((render.points >= 0) & (render.points <= 200)).all(1)
+    assert 0.2 < inside.mean() < 0.8 and (found[inside] == visible[inside]).all()
+    assert (found[~inside] == UNKNOWN).all() and (of_portrait == UNKNOWN).all()
 
 
 def test_composed_affines_do_one_after_the_other():

@@ -55,7 +55,7 @@ internal static class Resampler
     /// <summary>
     /// The face image I': a large photo is averaged in square blocks, so that it does not alias, to the crop's resolution or a
     /// little more, as in training; each output pixel is then the mean of a regular grid of bilinear samples over the area it
-    /// covers, about one a block. Black outside the photo.
+    /// covers, one for each whole block across. Black outside the photo.
     /// </summary>
     /// <param name="toPhoto">Output pixels (centres at half-integers) to photo pixels.</param>
     /// <param name="planes">[3, size, size] at <paramref name="offset"/>.</param>
@@ -95,7 +95,7 @@ internal static class Resampler
         });
     }
 
-    private static int Samples(double dx, double dy) => (int)Math.Clamp(Math.Round(Math.Sqrt((dx * dx) + (dy * dy))), 1, MaxSamples);
+    private static int Samples(double dx, double dy) => (int)Math.Clamp(Math.Sqrt((dx * dx) + (dy * dy)), 1, MaxSamples);
 
     private static int BlockSide(Affine toPhoto)
     {
