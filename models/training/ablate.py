@@ -27,9 +27,8 @@ from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
 from . import blazeface, facemesh
 from .anchors import INNER
-from .augment import photometric
 from .crops import MARGIN, apply, invert
-from .data import Photos, Renders, Samples, Source, Stream, compose, jitter, to_pixels, to_square, warp
+from .data import Photos, Renders, Samples, Source, Stream, compose, hardened, jitter, to_pixels, to_square, warp
 from .evaluate import portrait_errors, render_errors
 from .export import load_checkpoint, write_graph
 from .facemesh import POINTS
@@ -203,7 +202,7 @@ class DetectorSamples(Samples):
         moved = jitter(theta, random, 0.5)
         theta = np.c_[np.eye(2) * np.sqrt(np.linalg.det(moved[:, :2])), moved[:, 2]]
         image = warp(source.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
-        return {"face": photometric(image, random), **self.labels(source, self.choose(source, random), theta, compose(invert(theta), square)), "present": True}
+        return hardened(image, self.labels(source, self.choose(source, random), theta, compose(invert(theta), square)), random) | {"present": True}
 
 
 def detected(detector, images: list[np.ndarray]) -> torch.Tensor:

@@ -8,7 +8,6 @@ server's rule on the true shape in the true pose tells what that costs.
 """
 import numpy as np
 import torch
-from scipy.spatial import Delaunay
 
 from .anchors import INNER
 from .crops import apply, invert
@@ -16,6 +15,7 @@ from .data import to_square
 from .faces import read_at
 from .facemesh import POINTS
 from .network import SENSOR_MM
+from .normals import facing, pool_triangles
 from .topology import TOPOLOGY, read_obj
 
 QUERY_SIDE = 512  # cells over the face, at least
@@ -23,7 +23,6 @@ QUERY_TOLERANCE_M = 0.003
 CELLS = 2  # widths of a cell that a surface may slope away within one
 MIN_FACING = 0.02  # cosine
 REACH = 1e-4  # of a barycentric, so that no seam shows
-LONGEST_EDGE = 0.08  # in uv; longer edges of a triangulated pool bridge the chart's outline
 
 
 def rasterise(points: np.ndarray, inverse: np.ndarray, triangles: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -90,26 +89,6 @@ def seen(queries: np.ndarray, mesh: np.ndarray, triangles: np.ndarray, pose: tup
     cell = 2 / (np.sqrt(abs(np.linalg.det(theta[:, :2]))) * max(width, height) * zoom * fine)  # its width over its depth
     clear = depth - 1 / np.maximum(before, 1e-6) <= QUERY_TOLERANCE_M + CELLS * cell * depth
     return inside & ((before == 0) | clear)
-
-
-def pool_triangles(uv: np.ndarray) -> np.ndarray:
-    """Queries [K, 2] as a mesh: triangles [M, 3], counter-clockwise seen from outside."""
-    triangles = Delaunay(uv).simplices
-    edges = np.linalg.norm(uv[triangles] - uv[np.roll(triangles, 1, 1)], axis=2)
-    triangles = triangles[edges.max(1) < LONGEST_EDGE]
-    (x1, y1), (x2, y2) = ((uv[triangles[:, k]] - uv[triangles[:, 0]]).T for k in (1, 2))
-    return np.where((x1 * y2 > y1 * x2)[:, None], triangles, triangles[:, ::-1])
-
-
-def facing(positions: np.ndarray, triangles: np.ndarray, pose: tuple) -> np.ndarray:
-    """Cosine [K] of the angle between the surface's normal at each of its points [K, 3] and the direction to the camera."""
-    a, b, c = (positions[triangles[:, k]] for k in range(3))
-    flat, corners = np.cross(b - a, c - a), triangles.T.ravel()
-    normals = np.stack([np.bincount(corners, np.tile(axis, 3), len(positions)) for axis in flat.T], 1)
-    rotation, translation, _ = pose
-    camera = positions @ rotation.T + translation
-    lengths = np.linalg.norm(normals, axis=1) * np.linalg.norm(camera, axis=1)
-    return -(normals @ rotation.T * camera).sum(1) / np.maximum(lengths, 1e-12)
 
 
 def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.ndarray) -> dict:
