@@ -348,7 +348,7 @@ public sealed class FacePipeline : IDisposable
             var (fit, photo) = (fits[i], fits[i].View.Photo);
             var depth = new DepthBuffer(fit.Camera, fit.Mesh);
             var sight = depth.Side < DepthBuffer.QuerySide ? Sight(fit) : depth;
-            var atlas = ViewTexture.Unwrap(photo, fit.Mesh, depth, map, Margins(fit), fit.Vertices.Visible, cancellation);
+            var atlas = ViewTexture.Unwrap(photo, fit.Mesh, depth, map, Margins(fit), options.KeepCovered ? null : fit.Vertices.Visible, cancellation);
             lock (blend)
             {
                 blend.Add(atlas);
@@ -391,6 +391,7 @@ public sealed class FacePipeline : IDisposable
             ["topology"] = options.Topology,
             ["layout"] = options.Layout,
             ["style"] = options.Style ?? Model.DefaultStyle,
+            ["keepCovered"] = options.KeepCovered,
             ["skipBadViews"] = options.SkipBadViews,
         };
         if (options.Face is { } face)

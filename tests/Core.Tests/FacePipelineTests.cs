@@ -102,6 +102,7 @@ public sealed class FacePipelineTests
         bool Covered(int texel) => ((texel % 512) + 0.5) / 512 < 0.4;
         Assert.Contains(Enumerable.Range(0, 512 * 512), texel => Covered(texel) && uncovered[(texel * 4) + 3] == 255);
         Assert.Equal(uncovered.Select((value, i) => Covered(i / 4) ? (byte)0 : value), found);
+        Assert.Equal(whole.Texture, part.Build([Photo(4)], Small with { KeepCovered = true }).Views[0].Texture);
     }
 
     [Fact]

@@ -17,6 +17,11 @@ internal static class MeshCommand
     private static readonly Option<int> TextureSize = CommonOptions.WholeNumber("--texture-size",
         FaceOptions.MinTextureSize, FaceOptions.MaxTextureSize, new FaceOptions().TextureSize, "Side of the square texture in pixels, a power of two.");
 
+    private static readonly Option<bool> KeepCovered = new("--keep-covered")
+    {
+        Description = "Take colours also where hair, glasses or a hand cover the face, instead of from other photos or a fill.",
+    };
+
     public static Command Create()
     {
         var command = new Command("mesh", """
@@ -27,7 +32,7 @@ internal static class MeshCommand
             """)
         {
             CommonOptions.Photos, Output, TextureSize, CommonOptions.Topology, CommonOptions.Layout,
-            CommonOptions.Style, CommonOptions.Face, CommonOptions.Model, CommonOptions.SkipBadViews,
+            CommonOptions.Style, CommonOptions.Face, CommonOptions.Model, KeepCovered, CommonOptions.SkipBadViews,
         };
         command.SetAction(RunAsync);
         return command;
@@ -38,7 +43,7 @@ internal static class MeshCommand
         long start = Stopwatch.GetTimestamp();
         var paths = parsed.GetRequiredValue(CommonOptions.Photos);
         var output = OutputPath.ForMesh(parsed.GetRequiredValue(Output), paths);
-        var options = CommonOptions.Read(parsed) with { TextureSize = parsed.GetRequiredValue(TextureSize) };
+        var options = CommonOptions.Read(parsed) with { TextureSize = parsed.GetRequiredValue(TextureSize), KeepCovered = parsed.GetValue(KeepCovered) };
 
         var console = new UserConsole(parsed.GetValue(CommonOptions.Quiet));
         var face = await console.WithProgressAsync(progress =>
