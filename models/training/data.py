@@ -107,14 +107,14 @@ def describe(source: Source, yaw: float) -> tuple[float, float, bool, float]:
 def shown(landmarks: np.ndarray) -> np.ndarray:
     """Of portraits' FaceMesh landmarks [N, 468, 3] px, whose z points away, whether they are visible: 1, 0 or UNKNOWN, [N, 468].
 
-    Between brows, eyes and mouth hardly a portrait has anything before the face; beside, above and below, hair and clothes may be.
+    From the brows down hardly a portrait has anything before what faces the camera; a beard is part of the face. Above, hair may be.
     What faces away is hidden.
     """
-    uv, inner = read_layout("facemesh468"), read_layout("ict68")[17:]
-    amid = Delaunay(inner).find_simplex(uv) >= 0
+    uv = read_layout("facemesh468")
+    below = uv[:, 1] <= read_layout("ict68")[17:27, 1].max()  # the brows'
     triangles, far = pool_triangles(uv), (np.eye(3), np.array([0, 0, -1e6]), 0.0)
     towards = np.stack([facing(face * [1.0, -1, -1], triangles, far) for face in landmarks])
-    return np.where(towards < AWAY, 0, np.where(amid & (towards > TOWARDS), 1, UNKNOWN))
+    return np.where(towards < AWAY, 0, np.where(below & (towards > TOWARDS), 1, UNKNOWN))
 
 
 def on_face(uv: np.ndarray) -> np.ndarray:
