@@ -11,6 +11,7 @@ public sealed class ResamplerTests
     [InlineData(640, 480, 256)]
     [InlineData(333, 701, 256)]
     [InlineData(2000, 131, 64)]
+    [InlineData(7, 40000, 64)]
     public void Shrinking_equals_its_naive_twin(int width, int height, int size)
     {
         var photo = Pictures.Noise(width, height);
@@ -41,6 +42,7 @@ public sealed class ResamplerTests
 
     [Theory]
     [InlineData(1.0, 0.0)]
+    [InlineData(1.84, 0.3)]
     [InlineData(2.6, 0.7)]
     [InlineData(6.3, -0.4)]
     [InlineData(0.4, 2.0)]

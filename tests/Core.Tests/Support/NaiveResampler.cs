@@ -54,7 +54,7 @@ internal static class NaiveResampler
     }
 
     // One a pixel, 16 at most.
-    private static int Samples(double dx, double dy) => (int)Math.Clamp(Math.Round(Length(dx, dy)), 1, 16);
+    private static int Samples(double dx, double dy) => (int)Math.Clamp(Length(dx, dy), 1, 16);
 
     private static double Length(double dx, double dy) => Math.Sqrt((dx * dx) + (dy * dy));
 
