@@ -40,7 +40,6 @@ class MainPanel(Panel, bpy.types.Panel):
         _draw_menu(options, settings, "style_menu", "styles")
         options.prop(settings, "placement")
         options.prop(settings, "face")
-        layout.prop(settings, "keep_covered")
         layout.prop(settings, "skip_bad_views")
 
         status = context.window_manager.mesh_from_faces

@@ -59,10 +59,6 @@ class Settings(bpy.types.PropertyGroup):
         min=0,
         max=99,
     )
-    keep_covered: BoolProperty(
-        name="Keep What Covers the Face",
-        description="Take colours also where hair, glasses or a hand cover the face, not from other photos or from around",
-    )
     skip_bad_views: BoolProperty(
         name="Leave Out Bad Photos", description="Go on without photos in which no face is found, instead of giving up"
     )
@@ -90,7 +86,6 @@ class Settings(bpy.types.PropertyGroup):
             "textureSize": int(self.texture_size),
             "topology": self.topology,
             "style": self.style,
-            "keepCovered": self.keep_covered,
             "skipBadViews": self.skip_bad_views,
         }
         return {**options, "face": self.face} if self.face else options

@@ -27,8 +27,9 @@ from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
 from . import blazeface, facemesh
 from .anchors import INNER
+from .augment import photometric
 from .crops import MARGIN, apply, invert
-from .data import Photos, Renders, Samples, Source, Stream, compose, hardened, jitter, to_pixels, to_square, warp
+from .data import Photos, Renders, Samples, Source, Stream, compose, jitter, to_pixels, to_square, warp
 from .evaluate import portrait_errors, render_errors
 from .export import load_checkpoint, write_graph
 from .facemesh import POINTS
@@ -137,7 +138,7 @@ class Variant(InfiniteLandmarks):
     def interpret(self, encoding, query_uv, style):
         if self.row.head == "flat":
             uv = self.predictor.deform(query_uv, style)
-            offset, log_sigma, _ = self.predictor(encoding.features, query_uv, style)
+            offset, log_sigma = self.predictor(encoding.features, query_uv, style)
             mean = self.predictor.mean(uv)
             # P's first two numbers in I', on the mean face laid flat; without modes, which are of 3D.
             moved = (offset - mean - self.predictor.modal(encoding.features, uv))[..., :2] * (FLAT_UNIT / OFFSET_M)
@@ -202,7 +203,7 @@ class DetectorSamples(Samples):
         moved = jitter(theta, random, 0.5)
         theta = np.c_[np.eye(2) * np.sqrt(np.linalg.det(moved[:, :2])), moved[:, 2]]
         image = warp(source.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
-        return hardened(image, self.labels(source, self.choose(source, random), theta, compose(invert(theta), square)), random) | {"present": True}
+        return {"face": photometric(image, random), **self.labels(source, self.choose(source, random), theta, compose(invert(theta), square)), "present": True}
 
 
 def detected(detector, images: list[np.ndarray]) -> torch.Tensor:

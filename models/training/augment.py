@@ -10,7 +10,7 @@ SKIN_GAIN = (0.4, 2.2)  # of sRGB levels: more shows noise, less no face
 
 
 def photometric(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Colour, exposure, blur, noise, JPEG: [H, W, 3] uint8 to the same."""
+    """Colour, exposure, blur, noise, JPEG, occluders: [H, W, 3] uint8 to the same."""
     size = image.shape[0]
     if random.random() < 0.2:
         image = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
@@ -21,6 +21,8 @@ def photometric(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
         tint = random.normal(0, 0.07 if random.random() < 0.6 else 0.2, 3)
         curves = ((levels**gamma - 0.5) * contrast + 0.5 + brightness)[None, :] * (1 + tint[:, None])
         image = cv2.LUT(image, np.clip(curves * 255, 0, 255).astype(np.uint8).T[None])
+    if random.random() < 0.2:
+        image = occlude(image, random)
     if random.random() < 0.25:
         sigma = random.uniform(0.4, 2.2) * size / 192
         image = cv2.GaussianBlur(image, (0, 0), sigma)
@@ -61,11 +63,10 @@ def recolour(image: np.ndarray, skin: np.ndarray, random: np.random.Generator) -
     return np.clip(image * (1 + cv2.GaussianBlur(mask, (0, 0), 2.0)[..., None] * (gain - 1)), 0, 255).astype(np.uint8)
 
 
-def occlude(image: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The image [H, W, 3] with one to three blobs, bars or patches of itself over it, and where they are: bool [H, W]."""
+def occlude(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """One to three blobs, bars or patches of the image itself over it."""
     image = image.copy()
     size = image.shape[0]
-    covered = np.zeros((size, size), bool)
     for _ in range(random.integers(1, 4)):
         centre, axes = random.uniform(0, size, 2), random.uniform(0.05, 0.22, 2) * size
         mask = np.zeros((size, size), np.uint8)
@@ -81,8 +82,7 @@ def occlude(image: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray,
             fill = np.roll(image, random.integers(size // 4, size, 2).tolist(), (0, 1))
         strength = random.uniform(0.7, 1)
         cv2.copyTo(cv2.addWeighted(fill, strength, image, 1 - strength, 0), mask, image)
-        covered |= mask > 0
-    return image, covered
+    return image
 
 
 def backdrop(size: int, random: np.random.Generator) -> np.ndarray:

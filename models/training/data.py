@@ -15,13 +15,12 @@ from scipy.spatial import Delaunay
 from torch.utils.data import IterableDataset
 
 from .anchors import INNER, chosen, known_uv, mirror_order
-from .augment import backdrop, occlude, photometric, recolour
+from .augment import backdrop, photometric, recolour
 from .canonical import read_layout
 from .crops import MARGIN, apply, face_theta, invert
 from .facemesh import POINTS
 from .groups import BARE_SKIN, balancing, grey, parted, sections, typology_angle
 from .network import POSITION_MAP, SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES
-from .normals import facing, pool_triangles
 
 QUERIES = 80  # of a sample; the 51 inner iBUG points are always among them
 EYES, MOUTH = [33, 133, 362, 263], [61, 291, 0, 17]  # FaceMesh points that give a face its upright
@@ -31,9 +30,6 @@ NEGATIVE_SHARE = 0.08  # of the samples that teach presence
 SHRUNK_SIZE = {"compact": SMALL_SIZE // 2, "paper": SMALL_SIZE}  # what S looks at inside
 RECOLOURED_SHARE = 0.3  # of the portraits drawn that are in colour: skin of another tone
 MAX_MISSING_M = 0.0025  # of a fitted head, for what it says of ears, neck and forehead to be learnt
-UNKNOWN = -1  # in place of 0 or 1: whether a point is visible
-TOWARDS, AWAY = 0.3, -0.1  # cosines: of a portrait's points, those that face the camera by more are visible, by less hidden
-OCCLUDED_SHARE = 0.2  # of the samples: with something before the face
 STEADY_V = 0.5  # the upper face is above this v
 VALIDATION_EVERY = 20  # portraits whose numeric id it divides are validation
 
@@ -48,7 +44,7 @@ class Source:
     rotation: np.ndarray | None = None  # head to the camera of the whole, square image; a photo's is not known
     translation: np.ndarray | None = None
     focal_mm: float = 0.0
-    visible: np.ndarray | None = None  # [M], 1 if the image shows it, 0 if not, or UNKNOWN
+    visible: np.ndarray | None = None  # [M]
 
 
 def inner_weights() -> tuple[np.ndarray, np.ndarray]:
@@ -72,15 +68,11 @@ class Photos:
             chosen = (names % VALIDATION_EVERY == 0) == validation
             self.names = names[chosen]
             yaw = archive["yaw"][chosen]
-            landmarks = archive["landmarks"][chosen]
-            points = np.concatenate([landmarks[..., :2], archive["position"][chosen]], 2)  # [N, 468, 5]
+            points = np.concatenate([archive["landmarks"][chosen, :, :2], archive["position"][chosen]], 2)  # [N, 468, 5]
             outer = np.concatenate([archive["outer_landmarks"][chosen], archive["outer_position"][chosen]], 2)
             self.uv = np.concatenate([known_uv(), archive["outer_uv"]])
             self.agrees = archive["missing"][chosen] < MAX_MISSING_M  # the fitted head with the photo
         corners, weights = inner_weights()
-        self.visible = np.full((len(points), len(self.uv)), UNKNOWN, np.int8)
-        self.visible[:, :POINTS] = shown(landmarks)
-        self.visible[:, POINTS : POINTS + INNER][(self.visible[:, corners] == 1).all(2)] = 1
         points = np.concatenate([points, np.einsum("nkcx,kc->nkx", points[:, corners], weights), outer], 1).astype(np.float32)
         self.points, self.positions = points[..., :2], points[..., 2:]
         self.images = [cv2.imread(str(folder / f"{name:06d}.jpg"), cv2.IMREAD_COLOR)[..., ::-1] for name in self.names]
@@ -92,29 +84,15 @@ class Photos:
 
     def source(self, index: int) -> Source:
         known = len(self.uv) if self.agrees[index] else POINTS + INNER
-        return Source(self.images[index], self.points[index, :known], self.uv[:known], STYLES.index("photo"), self.positions[index, :known],
-                      visible=self.visible[index, :known])
+        return Source(self.images[index], self.points[index, :known], self.uv[:known], STYLES.index("photo"), self.positions[index, :known])
 
 
 def describe(source: Source, yaw: float) -> tuple[float, float, bool, float]:
     """Of a picture of yaw degrees what `sections` groups by: its tone (ITA, degrees or NaN), yaw, whether it is grey, how far its mouth is open."""
     skin = list(BARE_SKIN)
-    seen = source.visible[skin] != 0
+    seen = np.ones(len(skin), bool) if source.visible is None else source.visible[skin]
     opened = parted(source.position) - parted(mean_points(source.uv))
     return typology_angle(source.image, source.points[skin], seen), yaw, grey(source.image), opened
-
-
-def shown(landmarks: np.ndarray) -> np.ndarray:
-    """Of portraits' FaceMesh landmarks [N, 468, 3] px, whose z points away, whether they are visible: 1, 0 or UNKNOWN, [N, 468].
-
-    From the brows down hardly a portrait has anything before what faces the camera; a beard is part of the face. Above, hair may be.
-    What faces away is hidden.
-    """
-    uv = read_layout("facemesh468")
-    below = uv[:, 1] <= read_layout("ict68")[17:27, 1].max()  # the brows'
-    triangles, far = pool_triangles(uv), (np.eye(3), np.array([0, 0, -1e6]), 0.0)
-    towards = np.stack([facing(face * [1.0, -1, -1], triangles, far) for face in landmarks])
-    return np.where(towards < AWAY, 0, np.where(below & (towards > TOWARDS), 1, UNKNOWN))
 
 
 def on_face(uv: np.ndarray) -> np.ndarray:
@@ -284,7 +262,7 @@ def mirrored(source: Source) -> Source:
     points = source.points[order] * [-1, 1] + [source.image.shape[1], 0]
     head = source.image[:, ::-1], points, source.uv[order] * [-1, 1] + [1, 0], source.style, source.position[order] @ flip
     if source.rotation is None:
-        return Source(*head, visible=source.visible[order])
+        return Source(*head)
     return Source(*head, flip @ source.rotation @ flip, flip @ source.translation, source.focal_mm, source.visible[order])
 
 
@@ -334,15 +312,13 @@ class Samples:
             image = warp(source.image, into, self.face_size)
             if source.rotation is None and random.random() < RECOLOURED_SHARE:
                 image = recolour(image, apply(into, source.points[list(BARE_SKIN)]), random)
-        return hardened(image, self.labels(source, chosen, theta, compose(invert(theta), square)), random) | {"present": not negative}
+        return {"face": photometric(image, random), **self.labels(source, chosen, theta, compose(invert(theta), square)), "present": not negative}
 
     def labels(self, source: Source, chosen: np.ndarray, theta: np.ndarray, place: np.ndarray) -> dict:
         """Of the chosen points of the source, whose pixels `place` [2, 3] brings to the labels' space, and its pose in crop theta."""
         solid = source.rotation is not None
-        inside = ((source.points >= 0) & (source.points <= source.image.shape[1::-1])).all(1)  # past the edges a crop may show anything
-        visible = np.where(inside, source.visible, UNKNOWN)
         rotation, distance = pose_in_crop(source, theta) if solid else (np.eye(3), 1.0)
-        return {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": solid, "position": source.position[chosen], "visible": visible[chosen],
+        return {"uv": source.uv[chosen], "style": np.eye(len(STYLES))[source.style], "solid": solid, "position": source.position[chosen],
                 "rotation": rotation, "distance": distance, "points": apply(place, source.points[chosen]), "anchors": apply(place, source.points[anchored()[0]])}
 
     def faceless(self, random: np.random.Generator, source: Source, theta: np.ndarray) -> np.ndarray:
@@ -378,23 +354,14 @@ class Samples:
         theta = label_theta(apply(square, source.points))
         if random.random() < negative_share:
             image = cv2.resize(self.faceless(random, source, theta), (size, size))
-            return hardened(image, self.labels(source, chosen, theta, square), random) | {"theta": theta, "present": False}
+            return {"face": photometric(image, random), **self.labels(source, chosen, theta, square), "theta": theta, "present": False}
         place = placement(theta, source, random)
         letterboxed = place[0, 0] == 1 and random.random() < 0.7
         onto = np.zeros((size, size, 3), np.uint8) if letterboxed else backdrop(size, random)
         image = warp(source.image, compose(to_pixels(size), compose(place, square)), size, onto)
         theta = label_theta(apply(compose(place, square), source.points))
         labels = self.labels(source, chosen, compose(invert(place), theta), compose(place, square))
-        return hardened(image, labels, random) | {"theta": theta, "present": True}
-
-
-def hardened(image: np.ndarray, labels: dict, random: np.random.Generator) -> dict:
-    """The sample of an image [H, H, 3], whose [-1, 1] the labels' points are in, with worse light and lens, and perhaps something before it."""
-    if random.random() < OCCLUDED_SHARE:
-        image, covered = occlude(image, random)
-        x, y = np.clip((labels["points"] + 1) / 2 * len(image), 0, len(image) - 1).astype(int).T
-        labels = labels | {"visible": np.where(covered[y, x], 0, labels["visible"])}
-    return {"face": photometric(image, random), **labels}
+        return {"face": photometric(image, random), **labels, "theta": theta, "present": True}
 
 
 def jitter(theta: np.ndarray, random: np.random.Generator, amount: float = 1.0) -> np.ndarray:

@@ -32,7 +32,7 @@ FIGURES_TEXT = """Errors51 are means over 51 inner points in % of the outer eyes
 says aligned; shares in %. OuterCanonical: points of ears, neck and forehead in the style photo, from the fitted heads that
 agree with their photo. `multiview` is the disagreement of the canonical shapes of one head from four sides, drawn in
 frontal-against-profile.png; `visibility` is against the dressed heads as rendered, `visibilityBare` against the same heads
-bare; mesh is the z-buffer alone, predictor P alone, trueMesh the z-buffer of the true shape in the true pose. `sizes` has every second portrait small and large in a
+bare; trueMesh is the same rule on the true shape in the true pose. `sizes` has every second portrait small and large in a
 picture of 1024 pixels, the face at 10, 25 and 50 % of its height."""
 INNER_OUTER_EYES = (36 - 17, 45 - 17)  # among the 51
 PARTS = {"brows": (0, 10), "nose": (10, 19), "eyes": (19, 31), "mouth": (31, 51)}  # of the 51

@@ -31,8 +31,8 @@ class _Predictor(nn.Module):
         self.predictor = predictor
 
     def forward(self, features, query_uv, style):
-        position, log_sigma, visible = self.predictor(features, query_uv[None], style)
-        return position[0], log_sigma[0], visible[0]
+        position, log_sigma = self.predictor(features, query_uv[None], style)
+        return position[0], log_sigma[0]
 
 
 class _Widened(nn.Module):
@@ -88,8 +88,8 @@ def graphs(network: InfiniteLandmarks) -> dict:
             {name: {0: "V"} for name in ("face", "features", "rotation6d", "translation", "focal_mm", "presence")}),
         "landmark_predictor.onnx": (
             _Predictor(network.predictor), (uniform(1, features), uniform(300, 2), torch.tensor([[0.3, 0.7]])),
-            ["features", "query_uv", "style"], ["position", "log_sigma", "visible"],
-            {name: {0: "K"} for name in ("query_uv", "position", "log_sigma", "visible")}),
+            ["features", "query_uv", "style"], ["position", "log_sigma"],
+            {name: {0: "K"} for name in ("query_uv", "position", "log_sigma")}),
     }
 
 

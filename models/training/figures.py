@@ -350,14 +350,14 @@ def textures(subjects: Subjects) -> np.ndarray:
 
 def sight(subjects: Subjects) -> np.ndarray:
     """Visibility of FaceMesh's points, seen (blue) and hidden (red), on two rendered heads, as predicted
-    and as rendered; what the head itself hides, the posed mesh tells, and what hands, hair and glasses do, P."""
+    and as rendered; what hands, hair and glasses hide, the posed mesh cannot know."""
     answer, kept = subjects.found_heads
     yaw = render_errors(answer, subjects.heads)["yaw"]
     panels = []
     for number in np.argsort(np.abs(yaw - SIDEWAYS) + 90 * ~kept)[:2]:
         source = subjects.heads[number]
         found = subjects.fit(source.image, np.concatenate([source.uv[:POINTS], subjects.uv]), "render")
-        called = subjects.seen(source.image, found, found["position"][:POINTS], found["position"][POINTS:]) & (found["visible"][:POINTS] > 0)
+        called = subjects.seen(source.image, found, found["position"][:POINTS], found["position"][POINTS:])
         true = in_square(source)[:POINTS]
         for points, visible in ((found["photo_points"][:POINTS], called), (true, source.visible[:POINTS])):
             view = View(source.image, around(true, 1.25))

@@ -320,8 +320,7 @@ class AnchoredEncoder(FaceEncoder):
 
 
 class LandmarkPredictor(nn.Module):
-    """D, Q and P, with the position map inside: features and query uvs to 3D positions, log sigmas, and logits that the picture
-    shows them: that neither the head itself nor hair, dress or a hand is before them.
+    """D, Q and P, with the position map inside: features and query uvs to 3D positions and log sigmas.
 
     P's offset on the mean shape has two parts: shape modes over the uv square, weighed by the last features, and the
     paper's MLP. The modes know how heads differ before the first photo is seen; from nothing, the MLP answered the
@@ -341,10 +340,10 @@ class LandmarkPredictor(nn.Module):
         # P's first layer in two parts, so that the features pass once a view, not once a query.
         self.from_features = nn.Linear(preset.features, preset.predictor[0])
         self.from_query = nn.Linear(64, preset.predictor[0], bias=False)
-        self.predictor = nn.Sequential(nn.GELU(), *mlp(preset.predictor[0], preset.predictor[1:], 5))
+        self.predictor = nn.Sequential(nn.GELU(), *mlp(preset.predictor[0], preset.predictor[1:], 4))
         with torch.no_grad():
             self.predictor[-1].weight.mul_(0.1)
-            self.predictor[-1].bias.copy_(torch.tensor([0.0, 0, 0, -3, 0]))
+            self.predictor[-1].bias.copy_(torch.tensor([0.0, 0, 0, -3]))
         self.register_buffer("position_map", torch.from_numpy(position_map).permute(2, 0, 1)[None].contiguous(), persistent=False)  # [1, 3, 512, 512]
         modes = torch.from_numpy(shape_modes[: self.modes]).permute(0, 3, 1, 2)
         self.register_buffer("shape_modes", modes.contiguous(), persistent=False)  # [M, 3, 96, 96], half precision
@@ -383,9 +382,8 @@ class LandmarkPredictor(nn.Module):
         waves = [wave(uv * (np.pi * f)) for f in self.FREQUENCIES for wave in (torch.sin, torch.cos)]
         query = self.encoding(torch.cat([uv * 2 - 1, mean * 10, *waves], 2))  # [B, K, 64]
         answer = self.predictor(self.from_features(features)[:, None] + self.from_query(query))
-        offset, log_sigma, visible = answer.split([3, 1, 1], 2)
-        log_sigma = log_sigma + (style @ self.calibration)[:, None, None]
-        return mean + self.modal(features, uv) + OFFSET_M * offset, log_sigma.clamp(-7, 1), visible  # [B, K, 3], [B, K, 1], [B, K, 1]
+        log_sigma = answer[..., 3:] + (style @ self.calibration)[:, None, None]
+        return mean + self.modal(features, uv) + OFFSET_M * answer[..., :3], log_sigma.clamp(-7, 1)  # [B, K, 3], [B, K, 1]
 
 
 def rotation_matrix(six: torch.Tensor) -> torch.Tensor:
@@ -477,17 +475,16 @@ class InfiniteLandmarks(nn.Module):
             self.encoder = FaceEncoder(PaperEncoder(self.preset.features), self.preset.features)
 
     def read(self, face, query_uv, style):
-        """What a face image says: dict of position [B, K, 3], log_sigma [B, K], visible [B, K] (logit), points [B, K, 2] in I',
-        pose, presence."""
+        """What a face image says: dict of position [B, K, 3], log_sigma [B, K], points [B, K, 2] in I', pose, presence."""
         return self.interpret(self.encoder.encode(face), query_uv, style)
 
     def interpret(self, encoding: Encoding, query_uv, style):
         """`read`'s answer, from what the encoder gave."""
-        position, log_sigma, visible = self.predictor(encoding.features, query_uv, style)
+        position, log_sigma = self.predictor(encoding.features, query_uv, style)
         rotation = rotation_matrix(encoding.rotation6d)
         points = project(position, rotation, encoding.translation, encoding.focal_mm)
         anchored = {} if encoding.anchors is None else {"attention": encoding.attention, "anchors": encoding.anchors}
-        return {"position": position, "log_sigma": log_sigma[..., 0], "visible": visible[..., 0], "points": points, "rotation": rotation,
+        return {"position": position, "log_sigma": log_sigma[..., 0], "points": points, "rotation": rotation,
                 "translation": encoding.translation, "focal_mm": encoding.focal_mm, "presence": encoding.presence[:, 0], **anchored}
 
     def forward(self, photo, query_uv, style):

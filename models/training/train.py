@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from . import facemesh, patches
-from .data import NEGATIVE_SHARE, SHRUNK_SIZE, UNKNOWN, Photos, Renders, Samples, Stream
+from .data import NEGATIVE_SHARE, SHRUNK_SIZE, Photos, Renders, Samples, Stream
 from .muon import Muon, matrices
 from .network import InfiniteLandmarks, project, to_photo, widened
 from .quantised import forget
@@ -137,12 +137,6 @@ def anchor_losses(answer: dict, target: torch.Tensor, present: torch.Tensor) -> 
     return {"anchors": 20.0 * (answer["anchors"][present] - target).abs().mean(), "attended": attended.mean()}
 
 
-def visible_loss(logit: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of the logits [B, K] where it is known whether a query is visible; visible [B, K] is 0, 1 or UNKNOWN."""
-    known = visible != UNKNOWN
-    return functional.binary_cross_entropy_with_logits(logit[known], visible[known]) if known.any() else 0 * logit.sum()
-
-
 def landmarks_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     answer = network.read(batch["face"], batch["uv"], batch["style"])
     return {**answer_loss(answer, batch), **views_loss(answer["position"], batch["paired"])}
@@ -164,8 +158,7 @@ def answer_loss(answer: dict, batch: dict) -> dict:
     sought = anchor_losses(answer, batch["anchors"], present)
     kept = {key: value[present] for key, value in answer.items()}
     presence = functional.binary_cross_entropy_with_logits(answer["presence"], batch["present"])
-    visible = visible_loss(answer["visible"][present], batch["visible"][present])
-    return {"nll": nll, "presence": 0.3 * presence, "visible": visible, **sought, **head_losses(kept, {key: value[present] for key, value in batch.items()}, batch["points"][present])}
+    return {"nll": nll, "presence": 0.3 * presence, **sought, **head_losses(kept, {key: value[present] for key, value in batch.items()}, batch["points"][present])}
 
 
 def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
@@ -185,8 +178,7 @@ def joint_loss(network: InfiniteLandmarks, batch: dict) -> dict:
     target = inside(batch["points"])
     heads = head_losses(kept, {key: value[held] for key, value in batch.items()}, target[held])
     presence = functional.binary_cross_entropy_with_logits(answer["presence"], held.float())
-    visible = visible_loss(answer["visible"][held], batch["visible"][held])
-    return {"nll": nll, "lost": lost, "presence": 0.1 * presence, "visible": visible, **anchor_losses(answer, inside(batch["anchors"]), held), **heads}
+    return {"nll": nll, "lost": lost, "presence": 0.1 * presence, **anchor_losses(answer, inside(batch["anchors"]), held), **heads}
 
 
 LOSSES = {"transformer": transformer_loss, "landmarks": landmarks_loss, "joint": joint_loss}

@@ -1,21 +1,20 @@
 """Visibility: which queries the server would call seen, against what was rendered.
 
 The server draws the posed mesh into a z-buffer of the photo's pixels, or of finer cells where the face is small, and calls
-hidden what lies behind it or faces away (DepthBuffer.cs, whose rules and tolerances are repeated here). That cannot know of hair,
-hats, glasses and hands; P can, and what P calls hidden is hidden too. So there are two truths: of the dressed heads, as pictured,
-and of the same heads bare (`render --views`), for the mesh alone. And the truth has a finer rule, 1.5 mm of tolerance: the
-server's rule on the true shape in the true pose tells what that costs.
+hidden what lies behind it or faces away (DepthBuffer.cs, whose rules and tolerances are repeated here). It cannot know of hair,
+hats, glasses and hands; the rendered truth does. So there are two truths: of the dressed heads, and of the same heads bare
+(`render --views`). And the truth has a finer rule, 1.5 mm of tolerance: the server's rule on the true shape in the true pose
+tells what that costs.
 """
 import numpy as np
-import torch
+from scipy.spatial import Delaunay
 
 from .anchors import INNER
 from .crops import apply, invert
 from .data import to_square
-from .faces import read_at
+from .faces import positions_at
 from .facemesh import POINTS
 from .network import SENSOR_MM
-from .normals import facing, pool_triangles
 from .topology import TOPOLOGY, read_obj
 
 QUERY_SIDE = 512  # cells over the face, at least
@@ -23,6 +22,7 @@ QUERY_TOLERANCE_M = 0.003
 CELLS = 2  # widths of a cell that a surface may slope away within one
 MIN_FACING = 0.02  # cosine
 REACH = 1e-4  # of a barycentric, so that no seam shows
+LONGEST_EDGE = 0.08  # in uv; longer edges of a triangulated pool bridge the chart's outline
 
 
 def rasterise(points: np.ndarray, inverse: np.ndarray, triangles: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -91,10 +91,29 @@ def seen(queries: np.ndarray, mesh: np.ndarray, triangles: np.ndarray, pose: tup
     return inside & ((before == 0) | clear)
 
 
+def pool_triangles(uv: np.ndarray) -> np.ndarray:
+    """Queries [K, 2] as a mesh: triangles [M, 3], counter-clockwise seen from outside."""
+    triangles = Delaunay(uv).simplices
+    edges = np.linalg.norm(uv[triangles] - uv[np.roll(triangles, 1, 1)], axis=2)
+    triangles = triangles[edges.max(1) < LONGEST_EDGE]
+    (x1, y1), (x2, y2) = ((uv[triangles[:, k]] - uv[triangles[:, 0]]).T for k in (1, 2))
+    return np.where((x1 * y2 > y1 * x2)[:, None], triangles, triangles[:, ::-1])
+
+
+def facing(positions: np.ndarray, triangles: np.ndarray, pose: tuple) -> np.ndarray:
+    """Cosine [K] of the angle between the surface's normal at each of its points [K, 3] and the direction to the camera."""
+    a, b, c = (positions[triangles[:, k]] for k in range(3))
+    flat, corners = np.cross(b - a, c - a), triangles.T.ravel()
+    normals = np.stack([np.bincount(corners, np.tile(axis, 3), len(positions)) for axis in flat.T], 1)
+    rotation, translation, _ = pose
+    camera = positions @ rotation.T + translation
+    lengths = np.linalg.norm(normals, axis=1) * np.linalg.norm(camera, axis=1)
+    return -(normals @ rotation.T * camera).sum(1) / np.maximum(lengths, 1e-12)
+
+
 def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.ndarray) -> dict:
-    """Shares of queries in %: those called as visible [N, K] has it, of all the spread pool, of the face [K] and of iBUG's 51: by
-    the server, by the mesh alone and by P alone; by the same rule on the true mesh, which is the most that a mesh can; and where
-    the two meshes' calls agree.
+    """Shares of queries in %: those called as visible [N, K] has it, of all the spread pool, of the face [K] and of iBUG's 51;
+    what the same rule on the true mesh would call rightly, which is the most that it can; and where the two meshes' calls agree.
     """
     uv, quads = read_obj(TOPOLOGY)
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
@@ -103,18 +122,15 @@ def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.
     inner = np.zeros(len(pool), bool)
     inner[POINTS : POINTS + INNER] = True
     own = pool_triangles(pool)
-    read = read_at(network, [source.image for source in sources], torch.from_numpy(answer["theta"]), np.concatenate([pool, uv]), "render")
-    positions, shown = read["position"].astype(np.float64), read["visible"][:, : len(pool)] > 0
-    shares = {name: [] for name in ("right", "meshRight", "predictorRight", "trueMeshRight", "asTrueMesh")}
+    positions = positions_at(network, [source.image for source in sources], answer["theta"], np.concatenate([pool, uv]), "render").astype(np.float64)
+    shares = {name: [] for name in ("right", "trueMeshRight", "asTrueMesh")}
     for i, source in enumerate(sources):
         found = answer["rotation"][i].astype(np.float64), answer["translation"][i].astype(np.float64), float(answer["focal_mm"][i, 0])
         true = source.rotation.astype(np.float64), source.translation.astype(np.float64), source.focal_mm
         points, mesh, position = positions[i, : len(pool)], positions[i, len(pool) :], source.position.astype(np.float64)
         called = seen(points, mesh, triangles, found, answer["theta"][i].astype(np.float64), source.image) & (facing(points, own, found) > MIN_FACING)
         knowing = seen(position, position, own, true, np.eye(2, 3), source.image) & (facing(position, own, true) > MIN_FACING)
-        shares["right"].append((called & shown[i]) == visible[i])
-        shares["meshRight"].append(called == visible[i])
-        shares["predictorRight"].append(shown[i] == visible[i])
+        shares["right"].append(called == visible[i])
         shares["trueMeshRight"].append(knowing == visible[i])
         shares["asTrueMesh"].append(called == knowing)
     parts = {"": spread, "Face": face & spread, "Inner51": inner}

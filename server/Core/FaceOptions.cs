@@ -33,9 +33,6 @@ public sealed record FaceOptions
     /// </summary>
     public int? Face { get; init; }
 
-    /// <summary>Take colours also where hair, glasses or a hand cover the face; else these places get them from other photos, or are filled.</summary>
-    public bool KeepCovered { get; init; }
-
     /// <summary>Leave out a photo that cannot be used instead of failing; the job still fails when none is left.</summary>
     public bool SkipBadViews { get; init; }
 }

@@ -177,7 +177,7 @@ public sealed class FacePipeline : IDisposable
         var atlas = clock.Run(report => blend.Average(report, cancellation));
         var (glb, texture) = clock.Run(_ =>
         {
-            var mesh = Mesh.Combine(topology, [.. fits.Select(fit => fit.Mesh.Head)], [.. fits.Select(fit => fit.Vertices.Sigma)], [.. maps.Select(map => map.Visible)]);
+            var mesh = Mesh.Combine(topology, [.. fits.Select(fit => fit.Mesh.Head)], [.. fits.Select(fit => fit.Sigma)], [.. maps.Select(map => map.Visible)]);
             return Write(mesh, atlas, fits, options, cancellation);
         });
         return new Face(glb, texture, [.. InOrder(fits, maps).Select(map => map.View)], capture.Skipped, clock.Times);
@@ -209,7 +209,7 @@ public sealed class FacePipeline : IDisposable
     // Number and All (in the order of the numbers) are known only of a photo that was searched for all its faces.
     private sealed record FoundFace(View View, SeenFace Face, int? Number, IReadOnlyList<FaceSpot> All);
 
-    private sealed record FittedView(FoundFace Found, PhotoCamera Camera, Mesh Mesh, Answers Vertices, Answers Landmarks)
+    private sealed record FittedView(FoundFace Found, PhotoCamera Camera, Mesh Mesh, float[] Sigma, Answers Landmarks)
     {
         public View View => Found.View;
     }
@@ -312,8 +312,8 @@ public sealed class FacePipeline : IDisposable
             var camera = new PhotoCamera(encoding.Pose, theta, view.Photo.Width, view.Photo.Height);
             var answers = _model.Predict(encoding, queries, style, view.Photo.Name);
             RequireInFront(camera, answers.Head, view.Photo.Name);
-            var mesh = answers[..vertices];
-            fits[i] = new FittedView(faces[i], camera, new Mesh(topology, mesh.Head), mesh, dense ? answers : answers[vertices..]);
+            var landmarks = dense ? answers : new Answers(answers.Head[vertices..], answers.Sigma[vertices..]);
+            fits[i] = new FittedView(faces[i], camera, new Mesh(topology, answers.Head[..vertices]), answers.Sigma[..vertices], landmarks);
             report((double)Interlocked.Increment(ref done) / faces.Count);
         });
         capture.RequireOne(fits.Count(fit => fit is not null));
@@ -324,7 +324,7 @@ public sealed class FacePipeline : IDisposable
     private static float[] Margins(FittedView fit)
     {
         const float Sigmas = 2, Most = 0.008f; // m
-        return [.. fit.Vertices.Sigma.Select(sigma => Math.Min(Sigmas * sigma * fit.Camera.PixelsPerFaceUnit, Most * fit.Camera.PixelsPerMetre))];
+        return [.. fit.Sigma.Select(sigma => Math.Min(Sigmas * sigma * fit.Camera.PixelsPerFaceUnit, Most * fit.Camera.PixelsPerMetre))];
     }
 
     // Views run side by side: their sums are exact, so it does not matter which comes first. The largest atlases go one by
@@ -348,7 +348,7 @@ public sealed class FacePipeline : IDisposable
             var (fit, photo) = (fits[i], fits[i].View.Photo);
             var depth = new DepthBuffer(fit.Camera, fit.Mesh);
             var sight = depth.Side < DepthBuffer.QuerySide ? Sight(fit) : depth;
-            var atlas = ViewTexture.Unwrap(photo, fit.Mesh, depth, map, Margins(fit), options.KeepCovered ? null : fit.Vertices.Visible, cancellation);
+            var atlas = ViewTexture.Unwrap(photo, fit.Mesh, depth, map, Margins(fit), cancellation);
             lock (blend)
             {
                 blend.Add(atlas);
@@ -360,7 +360,7 @@ public sealed class FacePipeline : IDisposable
                 [.. fit.Found.All.Select(spot => (spot.Centre, spot.Radius))], fit.Found.Number, cancellation);
             Step();
             var texture = PictureEncoder.Png(atlas.Rgba, atlas.Size, atlas.Size, cancellation);
-            views[i] = new UnwrappedView([.. fit.Mesh.Head.Zip(fit.Mesh.Normals(), sight.Sees).Zip(fit.Vertices.Visible, (sees, visible) => sees && visible > 0)], new FaceView(landmarks, texture, overlay));
+            views[i] = new UnwrappedView([.. fit.Mesh.Head.Zip(fit.Mesh.Normals(), sight.Sees)], new FaceView(landmarks, texture, overlay));
             Step();
         });
         return [.. views];
@@ -391,7 +391,6 @@ public sealed class FacePipeline : IDisposable
             ["topology"] = options.Topology,
             ["layout"] = options.Layout,
             ["style"] = options.Style ?? Model.DefaultStyle,
-            ["keepCovered"] = options.KeepCovered,
             ["skipBadViews"] = options.SkipBadViews,
         };
         if (options.Face is { } face)
@@ -417,7 +416,7 @@ public sealed class FacePipeline : IDisposable
         {
             var head = answers.Head[i];
             var point = camera.Project(head);
-            landmarks[i] = new Landmark(point.X, point.Y, [head.X, head.Y, head.Z], answers.Sigma[i] * camera.PixelsPerFaceUnit, answers.Visible[i] > 0 && sight.Sees(head, places[i].Of(normals)));
+            landmarks[i] = new Landmark(point.X, point.Y, [head.X, head.Y, head.Z], answers.Sigma[i] * camera.PixelsPerFaceUnit, sight.Sees(head, places[i].Of(normals)));
         }
         var translation = camera.Pose.Translation;
         return new ViewLandmarks(

@@ -26,14 +26,13 @@ public sealed class BadRequestTests(TestServer server) : IClassFixture<TestServe
     }
 
     [Theory]
-    [InlineData("""{"textureSise": 2048}""", "'textureSise' is not known. Allowed: textureSize, topology, layout, style, face, keepCovered, skipBadViews.")]
+    [InlineData("""{"textureSise": 2048}""", "'textureSise' is not known. Allowed: textureSize, topology, layout, style, face, skipBadViews.")]
     [InlineData("""{"textureSize": "2048"}""", "textureSize")]
     [InlineData("""{"textureSize": 1e99}""", "textureSize")]
     [InlineData("""{"textureSize": 100}""", "512")]
     [InlineData("""{"textureSize": 1000}""", "512, 1024, 2048")]
     [InlineData("""{"textureSize": 512, "textureSize": 1024}""", "not valid JSON")]
     [InlineData("""{"skipBadViews": null}""", "skipBadViews")]
-    [InlineData("""{"keepCovered": "yes"}""", "keepCovered")]
     [InlineData("""{"layout": "nosuch"}""", "nosuch")]
     [InlineData("""{"face": 0}""", "from 1, the largest")]
     [InlineData("""{"face": "smallest"}""", "face")]

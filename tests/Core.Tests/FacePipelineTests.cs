@@ -85,27 +85,6 @@ public sealed class FacePipelineTests
     }
 
     [Fact]
-    public void What_the_model_says_is_covered_is_not_visible_and_leaves_no_colour()
-    {
-        using KnownModel bare = new(), covered = new(coveredTo: 0.4f);
-        using FacePipeline all = bare.Load(), part = covered.Load();
-        // The layout's u are 0.5, 0.25 and 0.5.
-        Assert.Equal([true, false, true], part.Landmarks([Photo(4)], Small).Single().Landmarks.Select(mark => mark.Visible));
-        var (whole, left) = (all.Build([Photo(4)], Small).Views[0], part.Build([Photo(4)], Small).Views[0]);
-        Assert.Equal([true, false, true], left.Landmarks.Landmarks.Select(mark => mark.Visible));
-        byte[] Pixels(byte[] png)
-        {
-            using var image = NetVips.Image.NewFromBuffer(png);
-            return image.WriteToMemory<byte>();
-        }
-        byte[] uncovered = Pixels(whole.Texture), found = Pixels(left.Texture);
-        bool Covered(int texel) => ((texel % 512) + 0.5) / 512 < 0.4;
-        Assert.Contains(Enumerable.Range(0, 512 * 512), texel => Covered(texel) && uncovered[(texel * 4) + 3] == 255);
-        Assert.Equal(uncovered.Select((value, i) => Covered(i / 4) ? (byte)0 : value), found);
-        Assert.Equal(whole.Texture, part.Build([Photo(4)], Small with { KeepCovered = true }).Views[0].Texture);
-    }
-
-    [Fact]
     public void Style_and_layout_are_obeyed()
     {
         using var model = new KnownModel();

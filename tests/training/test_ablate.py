@@ -25,7 +25,7 @@ def answer(row):
 
 
 def test_each_row_trains():
-    batch = {"face": FACE, "uv": UV, "style": STYLES, "points": torch.zeros(2, 60, 2), "anchors": torch.zeros(2, 128, 2), "present": torch.ones(2), "visible": torch.ones(2, 60), "solid": torch.tensor([1.0, 0.0]),
+    batch = {"face": FACE, "uv": UV, "style": STYLES, "points": torch.zeros(2, 60, 2), "anchors": torch.zeros(2, 128, 2), "present": torch.ones(2), "solid": torch.tensor([1.0, 0.0]),
              "position": torch.zeros(2, 60, 3), "rotation": torch.eye(3).expand(2, 3, 3), "distance": torch.ones(2)}
     for head in {row.head for row in ROWS}:
         network = Hourglass() if head == "hourglass" else Variant(Row(head, head=head))

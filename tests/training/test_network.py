@@ -9,13 +9,13 @@ import torch
 from training.anchors import chosen as anchors_chosen
 from training.anchors import known_uv, mirror_order
 from training.augment import recolour
-from training.data import UNKNOWN, Samples, Source, Stream, compose, mean_points, mirrored, pose_in_crop, similarities
+from training.data import Samples, Source, Stream, compose, mean_points, mirrored, pose_in_crop, similarities
 from training.crops import apply, invert
 from training.export import export, load_checkpoint, save_halved
 from training.facemesh import PReLU, ReLU
 from training.modes import principal_modes
 from training.network import CompactEncoder, InfiniteLandmarks, crop, project, rotation_matrix, to_photo, turning, widened
-from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss, views_loss, visible_loss
+from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss, views_loss
 
 
 @pytest.fixture(scope="module")
@@ -162,25 +162,6 @@ def test_the_landmark_loss_teaches_the_transformer(compact):
     landmark_nll(answer["photo_points"], answer["log_sigma"]).mean().backward()
     assert network.transformer.numbers[-1].bias.grad.abs().sum() > 0
     assert network.transformer.attention.weight.grad.abs().sum() > 0
-
-
-def test_a_face_learns_what_is_hidden_where_that_is_known():
-    network = InfiniteLandmarks("compact")
-    visible = torch.tensor([[1.0, 0, 1, UNKNOWN, 0, UNKNOWN]]).repeat(2, 1)
-    face, uv = torch.rand(2, 3, 192, 192), torch.rand(1, 6, 2).repeat(2, 1, 1)
-    optimiser = torch.optim.Adam(network.predictor.parameters(), 3e-3)
-    losses = []
-    for _ in range(60):
-        answer = network.read(face, uv, torch.eye(2))
-        losses.append(visible_loss(answer["visible"], visible))
-        optimiser.zero_grad()
-        losses[-1].backward()
-        optimiser.step()
-    known = visible != UNKNOWN
-    assert losses[-1] < 0.05 and ((answer["visible"] > 0) == (visible == 1))[known].all()
-    assert float(losses[-1]) == float(visible_loss(answer["visible"] + 9 * ~known, visible))  # of the rest it says nothing
-    nothing = visible_loss(answer["visible"], torch.full_like(visible, UNKNOWN))
-    assert float(nothing) == 0 and nothing.requires_grad  # of a batch of portraits
 
 
 def test_attention_is_taught_the_faces_own_place(compact):

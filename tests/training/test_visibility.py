@@ -1,8 +1,7 @@
 """The z-buffer that judges visibility, against a pixel-by-pixel one and against scenes whose answer is known."""
 import numpy as np
 
-from training.normals import facing, pool_triangles
-from training.visibility import rasterise, seen
+from training.visibility import facing, pool_triangles, rasterise, seen
 
 
 def slow(points, inverse, triangles, width, height):

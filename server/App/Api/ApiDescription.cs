@@ -162,7 +162,6 @@ internal static class ApiDescription
                 ["layout"] = new OpenApiSchema { Type = JsonSchemaType.String, Default = standard.Layout, Description = "The landmarks to give; the model's `layouts` name them." },
                 ["style"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "Whose annotation style the landmarks follow: one of the model's `styles`, a blend such as `render:0.3,photo:0.7`, or `none`." },
                 ["face"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Description = "Which face, when a photo shows several: 1 is the largest. Without it, the one that a quick look finds." },
-                ["keepCovered"] = new OpenApiSchema { Type = JsonSchemaType.Boolean, Default = false, Description = "Take colours also where hair, glasses or a hand cover the face." },
                 ["skipBadViews"] = new OpenApiSchema { Type = JsonSchemaType.Boolean, Default = false, Description = "Leave out photos that cannot be used instead of failing." },
             },
         };

@@ -14,8 +14,7 @@ internal static class JobOptions
         ["layout"] = (options, value) => Text(value) is { } name ? options with { Layout = name } : null,
         ["style"] = (options, value) => Text(value) is { } name ? options with { Style = name } : null,
         ["face"] = (options, value) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? options with { Face = number } : null,
-        ["keepCovered"] = (options, value) => Switch(value) is { } on ? options with { KeepCovered = on } : null,
-        ["skipBadViews"] = (options, value) => Switch(value) is { } on ? options with { SkipBadViews = on } : null,
+        ["skipBadViews"] = (options, value) => value.ValueKind is JsonValueKind.True or JsonValueKind.False ? options with { SkipBadViews = value.GetBoolean() } : null,
     };
 
     /// <exception cref="RequestException">400: not JSON, an unknown key, or a value of the wrong kind.</exception>
@@ -68,8 +67,6 @@ internal static class JobOptions
     }
 
     private static string? Text(JsonElement value) => value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    private static bool? Switch(JsonElement value) => value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : null;
 
     private static string Shown(string text) => text.Length <= 60 ? text : text[..60] + "...";
 

@@ -17,11 +17,6 @@ internal static class MeshCommand
     private static readonly Option<int> TextureSize = CommonOptions.WholeNumber("--texture-size",
         FaceOptions.MinTextureSize, FaceOptions.MaxTextureSize, new FaceOptions().TextureSize, "Side of the square texture in pixels, a power of two.");
 
-    private static readonly Option<bool> KeepCovered = new("--keep-covered")
-    {
-        Description = "Take colours also where hair, glasses or a hand cover the face, instead of from other photos or a fill.",
-    };
-
     public static Command Create()
     {
         var command = new Command("mesh", """
@@ -32,7 +27,7 @@ internal static class MeshCommand
             """)
         {
             CommonOptions.Photos, Output, TextureSize, CommonOptions.Topology, CommonOptions.Layout,
-            CommonOptions.Style, CommonOptions.Face, CommonOptions.Model, KeepCovered, CommonOptions.SkipBadViews,
+            CommonOptions.Style, CommonOptions.Face, CommonOptions.Model, CommonOptions.SkipBadViews,
         };
         command.SetAction(RunAsync);
         return command;
@@ -43,7 +38,7 @@ internal static class MeshCommand
         long start = Stopwatch.GetTimestamp();
         var paths = parsed.GetRequiredValue(CommonOptions.Photos);
         var output = OutputPath.ForMesh(parsed.GetRequiredValue(Output), paths);
-        var options = CommonOptions.Read(parsed) with { TextureSize = parsed.GetRequiredValue(TextureSize), KeepCovered = parsed.GetValue(KeepCovered) };
+        var options = CommonOptions.Read(parsed) with { TextureSize = parsed.GetRequiredValue(TextureSize) };
 
         var console = new UserConsole(parsed.GetValue(CommonOptions.Quiet));
         var face = await console.WithProgressAsync(progress =>

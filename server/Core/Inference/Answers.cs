@@ -14,17 +14,4 @@ internal sealed record SeenFace(Theta Theta, EncodedFace Encoding);
 /// <summary>The answers to a list of queries.</summary>
 /// <param name="Head">Positions in head space, metres.</param>
 /// <param name="Sigma">Standard deviations of the 2D position, in face-image units.</param>
-/// <param name="Visible">Log-odds that the photo shows it: that neither the head nor hair, dress or a hand is before it. Certain when the model does not say.</param>
-internal sealed record Answers(Vector3[] Head, float[] Sigma, float[] Visible)
-{
-    /// <summary>Log-odds of what a model takes for granted.</summary>
-    public const float Certain = 10;
-
-    public int Length => Head.Length;
-
-    public Answers Slice(int start, int length)
-    {
-        var range = start..(start + length);
-        return new Answers(Head[range], Sigma[range], Visible[range]);
-    }
-}
+internal sealed record Answers(Vector3[] Head, float[] Sigma);

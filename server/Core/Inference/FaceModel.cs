@@ -32,7 +32,6 @@ internal sealed class FaceModel : IDisposable
 
     private readonly InferenceSession _transformer, _encoder, _predictor;
     private readonly RunOptions _run = new();
-    private readonly string[] _predicted; // the predictor's outputs
     private readonly int _faceSize;
 
     /// <exception cref="InputException">The folder, its card or a graph is missing, altered or of another shape.</exception>
@@ -46,8 +45,6 @@ internal sealed class FaceModel : IDisposable
         Card = ReadCard(folder);
         (var sessions, Device) = OpenAll(folder, addAccelerator);
         (_transformer, _encoder, _predictor) = (sessions[0], sessions[1], sessions[2]);
-        string[] outputs = GraphContract.LandmarkPredictor.Outputs;
-        _predicted = _predictor.OutputMetadata.ContainsKey(GraphContract.Visible) ? [.. outputs, GraphContract.Visible] : outputs;
         _faceSize = _encoder.InputMetadata[GraphContract.Face].Dimensions is [_, 3, int height, int width] && height == width && height > 0
             ? height
             : throw new InputException($"'{Path.Combine(folder, GraphContract.FaceEncoder.File)}' needs an input '{GraphContract.Face}' [V,3,H,H]. Export the model again.");
@@ -140,27 +137,21 @@ internal sealed class FaceModel : IDisposable
         Uv[][] parts = [.. queries.ToArray().Chunk(QueriesARun)];
         var positions = new Vector3[queries.Length];
         var sigmas = new float[queries.Length];
-        var visible = new float[queries.Length];
-        Array.Fill(visible, Answers.Certain);
         SideBySide.For(parts.Length, part =>
         {
             int start = part * QueriesARun, count = parts[part].Length;
             using var features = Tensor(encoding.Features, 1, encoding.Features.Length);
             using var queryUv = Tensor(MemoryMarshal.Cast<Uv, float>(parts[part]).ToArray(), count, 2);
             using var styles = Tensor(style, 1, style.Length);
-            using var outputs = _predictor.Run(_run, GraphContract.LandmarkPredictor.Inputs, [features, queryUv, styles], _predicted);
+            using var outputs = _predictor.Run(_run, GraphContract.LandmarkPredictor.Inputs, [features, queryUv, styles], GraphContract.LandmarkPredictor.Outputs);
             MemoryMarshal.Cast<float, Vector3>(Read(outputs[0], name, GraphContract.Position, count * 3)).CopyTo(positions.AsSpan(start));
             var logSigmas = Read(outputs[1], name, GraphContract.LogSigma, count);
             for (int i = 0; i < count; i++)
             {
                 sigmas[start + i] = MathF.Exp(logSigmas[i]);
             }
-            if (outputs.Count > 2)
-            {
-                Read(outputs[2], name, GraphContract.Visible, count).CopyTo(visible.AsSpan(start));
-            }
         });
-        return new Answers(positions, sigmas, visible);
+        return new Answers(positions, sigmas);
     }
 
     public void Dispose()

@@ -24,15 +24,14 @@ internal static class ViewTexture
 
     /// <summary>
     /// Each texel is the mean, in linear light, of bilinear samples over the photo area it covers, about one a photo
-    /// pixel. It is seen when the surface is clear (<see cref="DepthBuffer.Clear"/>), faces the camera, is no sliver, lies
-    /// inside the photo and far enough from the outlines, and nothing that is not of the mesh is before it; what is not seen stays 0.
+    /// pixel. It is seen when the surface is clear (<see cref="DepthBuffer.Clear"/>), faces the camera, is no sliver and lies
+    /// inside the photo and far enough from the outlines; what is not seen stays 0.
     /// </summary>
     /// <param name="depth">Of this mesh in this view's camera.</param>
     /// <param name="margins">By vertex, photo pixels along an outline where the photo may show what is behind it; none when left out.</param>
-    /// <param name="visible">By vertex, log-odds that the photo shows it, whatever may be before it; certain when left out.</param>
-    public static Atlas Unwrap(Photo photo, Mesh mesh, DepthBuffer depth, AtlasMap map, float[]? margins = null, float[]? visible = null, CancellationToken cancellation = default)
+    public static Atlas Unwrap(Photo photo, Mesh mesh, DepthBuffer depth, AtlasMap map, float[]? margins = null, CancellationToken cancellation = default)
     {
-        var setups = TexelProjection.Make(mesh, depth.Camera, margins ?? new float[mesh.Head.Length], visible ?? [.. Enumerable.Repeat(1f, mesh.Head.Length)], map.Size);
+        var setups = TexelProjection.Make(mesh, depth.Camera, margins ?? new float[mesh.Head.Length], map.Size);
         double finest = Sliver * MedianFineness(setups);
         var rgba = new byte[map.Size * map.Size * 4];
         Parallel.For(0, map.Size, new ParallelOptions { CancellationToken = cancellation }, y =>
@@ -68,7 +67,6 @@ internal static class ViewTexture
         linear = default;
         var (px, py, inverse) = setup.Project(x + 0.5, y + 0.5);
         if (setup.Cosine(x + 0.5, y + 0.5) < GrazingCosine
-            || setup.Visible(x + 0.5, y + 0.5) <= 0
             || !depth.Camera.Sees(px, py)
             || depth.FromOutline(px, py) < setup.Margin(x + 0.5, y + 0.5)
             || !depth.Clear(px, py, (float)inverse, setup.Slope))
@@ -122,7 +120,7 @@ internal static class ViewTexture
     private readonly struct TexelProjection
     {
         private readonly double _originX, _originY;
-        private readonly (double At, double Dx, double Dy) _x, _y, _depth, _cosine, _margin, _visible;
+        private readonly (double At, double Dx, double Dy) _x, _y, _depth, _cosine, _margin;
 
         /// <summary>False when the camera sees its back, or only its edge.</summary>
         public readonly bool Faces;
@@ -137,7 +135,7 @@ internal static class ViewTexture
         public readonly int Across, Down;
 
         private TexelProjection(
-            ReadOnlySpan<(double X, double Y)> texels, ReadOnlySpan<(double X, double Y, double Depth)> image, ReadOnlySpan<double> cosines, ReadOnlySpan<float> margins, ReadOnlySpan<float> visible)
+            ReadOnlySpan<(double X, double Y)> texels, ReadOnlySpan<(double X, double Y, double Depth)> image, ReadOnlySpan<double> cosines, ReadOnlySpan<float> margins)
         {
             var (ax, ay) = (texels[1].X - texels[0].X, texels[1].Y - texels[0].Y);
             var (bx, by) = (texels[2].X - texels[0].X, texels[2].Y - texels[0].Y);
@@ -151,7 +149,6 @@ internal static class ViewTexture
             _depth = Affine(image[0].Depth, image[1].Depth, image[2].Depth);
             _cosine = Affine(cosines[0], cosines[1], cosines[2]);
             _margin = Affine(margins[0], margins[1], margins[2]);
-            _visible = Affine(visible[0], visible[1], visible[2]);
 
             // The triangle in the photo: its outside is seen when it winds as in the UVs, y down in both.
             var (p, q, r) = (Pixel(image[0]), Pixel(image[1]), Pixel(image[2]));
@@ -171,7 +168,7 @@ internal static class ViewTexture
             Fineness = (Math.Sqrt(squares + (2 * determinant)) - Math.Sqrt(Math.Max(0, squares - (2 * determinant)))) / 2;
         }
 
-        public static TexelProjection[] Make(Mesh mesh, PhotoCamera camera, float[] margins, float[] visible, int size)
+        public static TexelProjection[] Make(Mesh mesh, PhotoCamera camera, float[] margins, int size)
         {
             var normals = mesh.Normals();
             var image = new (double X, double Y, double Depth)[mesh.Head.Length];
@@ -191,8 +188,7 @@ internal static class ViewTexture
                     [AtlasMap.ToTexels(uvs[a], size), AtlasMap.ToTexels(uvs[b], size), AtlasMap.ToTexels(uvs[c], size)],
                     [image[a], image[b], image[c]],
                     [cosines[a], cosines[b], cosines[c]],
-                    [margins[a], margins[b], margins[c]],
-                    [visible[a], visible[b], visible[c]]);
+                    [margins[a], margins[b], margins[c]]);
             }
             return setups;
         }
@@ -208,9 +204,6 @@ internal static class ViewTexture
         public double Cosine(double texelX, double texelY) => At(_cosine, texelX, texelY);
 
         public double Margin(double texelX, double texelY) => At(_margin, texelX, texelY);
-
-        /// <summary>Log-odds.</summary>
-        public double Visible(double texelX, double texelY) => At(_visible, texelX, texelY);
 
         private double At((double At, double Dx, double Dy) value, double texelX, double texelY) =>
             value.At + (value.Dx * (texelX - _originX)) + (value.Dy * (texelY - _originY));

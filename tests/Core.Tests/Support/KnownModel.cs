@@ -15,8 +15,7 @@ internal sealed class KnownModel : IDisposable
     /// <param name="depth">T.z, metres.</param>
     /// <param name="sigma">Natural log of the sigma, face-image units.</param>
     /// <param name="side">Of the crop that the transformer chooses, in the side of what it looks at.</param>
-    /// <param name="coveredTo">Something covers the face from u = 0 to here; the model knows of no such thing when left out.</param>
-    public KnownModel(float presence = 4, float depth = -0.5f, float sigma = -4, float side = 0.8f, float? coveredTo = null)
+    public KnownModel(float presence = 4, float depth = -0.5f, float sigma = -4, float side = 0.8f)
     {
         ModelFolder = Path.Combine(_root, "model");
         CanonicalFolder = Path.Combine(_root, "canonical");
@@ -40,19 +39,14 @@ internal sealed class KnownModel : IDisposable
             .Linear("features", "translation", 3, none(3), [0, 0, depth])
             .Linear("features", "focal_mm", 3, none(1), [60])
             .Linear("features", "presence", 3, none(1), [presence]));
-        var predictor = new Onnx()
+        Write("landmark_predictor.onnx", new Onnx()
             .Input("features", 1, 3).Input("query_uv", "K", 2).Input("style", 1, 2).Output("position", "K", 3).Output("log_sigma", "K", 1)
             .Linear("query_uv", "plate", 2, [0.2f, 0, 0.03f, 0, 0.2f, -0.02f], [-0.1f, -0.1f, 0])
             .Linear("features", "own", 3, little(3), [0, 0, 0])
             .Constant("styles", [0, 0, 0, 0.001f, 0.002f, 0.003f], 2, 3)
             .Node("MatMul", ["style", "styles"], "styled")
             .Node("Add", ["plate", "own"], "personal").Node("Add", ["personal", "styled"], "position")
-            .Linear("query_uv", "log_sigma", 2, [0.1f, 0.2f], [sigma]);
-        if (coveredTo is { } edge)
-        {
-            predictor.Output("visible", "K", 1).Linear("query_uv", "visible", 2, [10, 0], [-10 * edge]);
-        }
-        Write("landmark_predictor.onnx", predictor);
+            .Linear("query_uv", "log_sigma", 2, [0.1f, 0.2f], [sigma]));
         WriteCard();
     }
 
