@@ -21,7 +21,7 @@ from .label import Teacher
 from .network import SENSOR_MM, STYLES
 from .results import heat_map, page, write
 
-LOST_AT_ONCE = 0.015  # of the faces, for which tiles are searched: the presence threshold. With 0.01, 7 and not 5 of 290 negatives came through
+LOST_AT_ONCE = 0.015  # of the faces, that the presence threshold leaves to the search in tiles
 FACE_RENDERS = 1200  # queries of the spread pool used for dense 3D
 MODEL_CARD = Path(__file__).parents[1] / "compact" / "model.json"
 GROUPS_TEXT = """51 inner points, mean over a face, in % of the outer eyes' distance: the 3D one at its own depth for renders, the
@@ -245,7 +245,7 @@ def own(network, arguments: argparse.Namespace) -> dict:
         sources = [renders.source(i) for i in range(len(renders))]
         images, faceless = [s.image for s in sources], negatives(arguments.renders)
         rendered = answers(network, images, uv, "render")
-        # As strict as keeps so many of the portraits, and of the renders, some of which hide their face, at the whole picture.
+        # Of the portraits and of the renders, some of which hide their face, no more are lost at the whole picture.
         threshold = min(threshold, np.quantile(rendered["presence"], LOST_AT_ONCE))
         found, kept = search(network, images, rendered, threshold, uv, "render")
         _, through = found_in(network, faceless, threshold, uv, "photo")

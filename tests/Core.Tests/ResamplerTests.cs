@@ -11,7 +11,6 @@ public sealed class ResamplerTests
     [InlineData(640, 480, 256)]
     [InlineData(333, 701, 256)]
     [InlineData(2000, 131, 64)]
-    [InlineData(7, 40000, 64)]
     public void Shrinking_equals_its_naive_twin(int width, int height, int size)
     {
         var photo = Pictures.Noise(width, height);

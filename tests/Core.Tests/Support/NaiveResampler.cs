@@ -53,7 +53,7 @@ internal static class NaiveResampler
         }
     }
 
-    // One a pixel, 16 at most.
+    // One for each whole pixel, 16 at most.
     private static int Samples(double dx, double dy) => (int)Math.Clamp(Length(dx, dy), 1, 16);
 
     private static double Length(double dx, double dy) => Math.Sqrt((dx * dx) + (dy * dy));
