@@ -29,6 +29,23 @@ MIRRORED = {17: 26, 18: 25, 19: 24, 20: 23, 21: 22, 31: 35, 32: 34, 36: 45, 37: 
             60: 64, 61: 63, 67: 65}
 
 
+def located(uv: np.ndarray, corners: np.ndarray, middles: cKDTree | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Of the triangles [M, 3, 2] that cover a chart, which [K] each uv [K, 2] lies in and its barycentrics [K, 3] there; a uv
+    off the chart goes to its edge. `middles` holds the triangles' middles."""
+    uv = np.atleast_2d(np.asarray(uv, np.float64))
+    candidates = (middles or cKDTree(corners.mean(1))).query(uv, k=24)[1]  # [K, 24]
+    a, b, c = np.moveaxis(corners[candidates], 2, 0)
+    edge1, edge2, offset = b - a, c - a, uv[:, None] - a
+    determinant = edge1[..., 0] * edge2[..., 1] - edge1[..., 1] * edge2[..., 0]
+    w1 = (offset[..., 0] * edge2[..., 1] - offset[..., 1] * edge2[..., 0]) / determinant
+    w2 = (edge1[..., 0] * offset[..., 1] - edge1[..., 1] * offset[..., 0]) / determinant
+    barycentric = np.stack([1 - w1 - w2, w1, w2], axis=-1)
+    best = barycentric.min(2).argmax(1)
+    row = np.arange(len(uv))
+    weights = np.maximum(barycentric[row, best], 0)
+    return candidates[row, best], weights / weights.sum(1, keepdims=True)
+
+
 @dataclass(frozen=True)
 class Canonical:
     """The surface C with its chart. Every uv lies in one triangle of C."""
@@ -53,18 +70,7 @@ class Canonical:
 
     def locate(self, uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Triangle [K] and barycentrics [K, 3] of each uv [K, 2]; a uv off the chart goes to its edge."""
-        uv = np.atleast_2d(np.asarray(uv, np.float64))
-        candidates = self._tree.query(uv, k=24)[1]  # [K, 24]
-        a, b, c = np.moveaxis(self._corner_uv[candidates], 2, 0)
-        edge1, edge2, offset = b - a, c - a, uv[:, None] - a
-        determinant = edge1[..., 0] * edge2[..., 1] - edge1[..., 1] * edge2[..., 0]
-        w1 = (offset[..., 0] * edge2[..., 1] - offset[..., 1] * edge2[..., 0]) / determinant
-        w2 = (edge1[..., 0] * offset[..., 1] - edge1[..., 1] * offset[..., 0]) / determinant
-        barycentric = np.stack([1 - w1 - w2, w1, w2], axis=-1)
-        best = barycentric.min(2).argmax(1)
-        row = np.arange(len(uv))
-        weights = np.maximum(barycentric[row, best], 0)
-        return candidates[row, best], weights / weights.sum(1, keepdims=True)
+        return located(uv, self._corner_uv, self._tree)
 
     def points(self, vertices: np.ndarray, triangle: np.ndarray, barycentric: np.ndarray) -> np.ndarray:
         """Points [B, K, 3] of located queries on vertices of C [B, N, 3]."""

@@ -17,7 +17,7 @@ from .canonical import Canonical
 from .heads import SENSOR_MM, Head, turn
 from .ict import RENDERED_VERTICES, SCLERA
 from .skin import ATLAS_SIZE, Skin, to_srgb
-from .surface import SKIN_VERTICES, fit_sphere
+from .surface import PARTS, SKIN_VERTICES, fit_sphere
 
 BODY_VERTICES = 11248  # face, then the back of the head, neck and shoulders
 SUPERSAMPLING = 1.5  # drawn this much larger; the software rasteriser is slower with multisampling
@@ -108,6 +108,7 @@ class Rendering:
     depth: np.ndarray  # float32 [size * SUPERSAMPLING, the same] m along -Z, infinite where nothing is
     vertices: np.ndarray  # [9725, 3] m, head space: the vertices of C
     normals: np.ndarray  # [9725, 3]
+    eyeballs: dict[str, tuple[np.ndarray, float]]  # centre [3] and radius, m, head space
 
 
 def camera_matrix(rotation, translation, focal_mm, near, far) -> np.ndarray:
@@ -374,9 +375,12 @@ class Renderer:
         if gap > 0.0015:
             self.inside_arrays["teeth"].render()
         gaze = turn(1, head.gaze[0]) @ turn(0, -head.gaze[1])
+        eyeballs = {}
         for name, (part, offset, local, array) in self.eyes.items():
             centre = ict_vertices[part].mean(0) + offset
-            local.write((ict_vertices[part] - centre).astype("f4").tobytes())
+            around = ict_vertices[part] - centre
+            eyeballs[name] = centre, float(np.linalg.norm(around, axis=1).mean())
+            local.write(around.astype("f4").tobytes())
             self._set("eye", turn=gaze.T, centre=centre, iris=scene.iris, white=scene.white, iris_radius=scene.iris_radius,
                       pupil_radius=scene.pupil_radius, lid_height=ict_vertices[self.upper_lids[name], 1].mean())
             array.render()
@@ -400,7 +404,7 @@ class Renderer:
         image = self._over(pixels, scene.background)
         depth = np.where(window < 1, 2 * near * far / (far + near - (2 * window - 1) * (far - near)), np.inf).astype(np.float32)
         vertices = self.canonical.surface.vertices(ict_vertices[None])[0]
-        return Rendering(image, depth, vertices, self.surface_normals(vertices))
+        return Rendering(image, depth, vertices, self.surface_normals(vertices), eyeballs)
 
     @staticmethod
     def _over(pixels: np.ndarray, background: np.ndarray | None) -> np.ndarray:
@@ -456,9 +460,15 @@ class Renderer:
                 self.context.vertex_array(self.programs["depth"], [(data, "3f 32x", "position")], index))
 
     def visible(self, rendering: Rendering, head: Head, triangle: np.ndarray, barycentric: np.ndarray) -> np.ndarray:
-        """Which queries [K] (located on C) the image shows: bool, by the depth of what was drawn."""
+        """Which queries [K] (located on C) the image shows: bool, by the depth of what was drawn.
+
+        The cap of an eye stands for its eyeball, which is drawn in its place and may lie millimetres before it.
+        """
         corners = self.canonical.surface.triangles[triangle]
         position = np.einsum("kcx,kc->kx", rendering.vertices[corners], barycentric)
+        for name, (centre, radius) in rendering.eyeballs.items():
+            cap = self.canonical.surface.part[triangle] == PARTS.index(name)
+            position[cap] = centre + radius * unit(position[cap] - centre)
         normal = unit(np.einsum("kcx,kc->kx", rendering.normals[corners], barycentric))
         camera = position @ head.rotation.T + head.translation
         toward = -unit(camera)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.spatial import Delaunay
 
 from .anchors import INNER
+from .canonical import located
 from .crops import apply, invert
 from .data import to_square
 from .faces import positions_at
@@ -100,13 +101,18 @@ def pool_triangles(uv: np.ndarray) -> np.ndarray:
     return np.where((x1 * y2 > y1 * x2)[:, None], triangles, triangles[:, ::-1])
 
 
-def facing(positions: np.ndarray, triangles: np.ndarray, pose: tuple) -> np.ndarray:
-    """Cosine [K] of the angle between the surface's normal at each of its points [K, 3] and the direction to the camera."""
-    a, b, c = (positions[triangles[:, k]] for k in range(3))
+def vertex_normals(mesh: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Unit normals [N, 3] of a mesh's vertices [N, 3], of the triangles around each by their areas."""
+    a, b, c = (mesh[triangles[:, k]] for k in range(3))
     flat, corners = np.cross(b - a, c - a), triangles.T.ravel()
-    normals = np.stack([np.bincount(corners, np.tile(axis, 3), len(positions)) for axis in flat.T], 1)
+    normals = np.stack([np.bincount(corners, np.tile(axis, 3), len(mesh)) for axis in flat.T], 1)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def facing(points: np.ndarray, normals: np.ndarray, pose: tuple) -> np.ndarray:
+    """Cosine [K] of the angle between the normal [K, 3] at each point [K, 3] and the direction to the camera."""
     rotation, translation, _ = pose
-    camera = positions @ rotation.T + translation
+    camera = points @ rotation.T + translation
     lengths = np.linalg.norm(normals, axis=1) * np.linalg.norm(camera, axis=1)
     return -(normals @ rotation.T * camera).sum(1) / np.maximum(lengths, 1e-12)
 
@@ -121,15 +127,16 @@ def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.
     spread = np.arange(len(pool)) >= POINTS + INNER
     inner = np.zeros(len(pool), bool)
     inner[POINTS : POINTS + INNER] = True
-    own = pool_triangles(pool)
+    own, (triangle, barycentric) = pool_triangles(pool), located(pool, uv[triangles])
     positions = positions_at(network, [source.image for source in sources], answer["theta"], np.concatenate([pool, uv]), "render").astype(np.float64)
     shares = {name: [] for name in ("right", "trueMeshRight", "asTrueMesh")}
     for i, source in enumerate(sources):
         found = answer["rotation"][i].astype(np.float64), answer["translation"][i].astype(np.float64), float(answer["focal_mm"][i, 0])
         true = source.rotation.astype(np.float64), source.translation.astype(np.float64), source.focal_mm
         points, mesh, position = positions[i, : len(pool)], positions[i, len(pool) :], source.position.astype(np.float64)
-        called = seen(points, mesh, triangles, found, answer["theta"][i].astype(np.float64), source.image) & (facing(points, own, found) > MIN_FACING)
-        knowing = seen(position, position, own, true, np.eye(2, 3), source.image) & (facing(position, own, true) > MIN_FACING)
+        normals = np.einsum("kcx,kc->kx", vertex_normals(mesh, triangles)[triangles[triangle]], barycentric)
+        called = seen(points, mesh, triangles, found, answer["theta"][i].astype(np.float64), source.image) & (facing(points, normals, found) > MIN_FACING)
+        knowing = seen(position, position, own, true, np.eye(2, 3), source.image) & (facing(position, vertex_normals(position, own), true) > MIN_FACING)
         shares["right"].append(called == visible[i])
         shares["trueMeshRight"].append(knowing == visible[i])
         shares["asTrueMesh"].append(called == knowing)

@@ -103,6 +103,22 @@ def test_glass_hides_nothing_and_a_finger_does(canonical, renderer):
     assert bare[30] and not visible_landmarks(canonical, renderer, head, finger)[30]
 
 
+def test_open_eyes_are_seen_whatever_the_head(canonical, renderer):
+    # The caps follow the lids, the eyeballs their own shape: one may lie well before the other.
+    random = np.random.default_rng(5)
+    uv = canonical.sample(4096, 3)
+    triangle, barycentric = canonical.locate(uv)
+    eyes = np.isin(canonical.surface.part[triangle], [1, 2]) & (barycentric.min(1) > 0.05)
+    scene = Scene(paint_skin(canonical.ict, canonical.uv, random), TONE)
+    for _ in range(6):
+        head = replace(posed(canonical, 0), identity=random.normal(0, 1, 100).astype(np.float32))
+        seen = renderer.visible(renderer.render(head, scene), head, triangle[eyes], barycentric[eyes])
+        assert seen.mean() > 0.8
+    profile = posed(canonical, 85)
+    seen = renderer.visible(renderer.render(profile, scene), profile, triangle[eyes], barycentric[eyes])
+    assert seen[uv[eyes, 0] > 0.5].mean() < 0.05
+
+
 def test_a_sample_depends_on_its_seed_alone(canonical, renderer):
     def picture(seed):
         rng = np.random.default_rng(seed)
