@@ -25,12 +25,13 @@ from .network import POSITION_MAP, SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYL
 QUERIES = 80  # of a sample; the 51 inner iBUG points are always among them
 EYES, MOUTH = [33, 133, 362, 263], [61, 291, 0, 17]  # FaceMesh points that give a face its upright
 PICTURE_SIZE = 320
-TURNED, TURNED_SHARE = np.cos(np.radians(50)), 0.3  # of the renders drawn: heads turned that far are hard, and rare
+TURNED, TURNED_SHARE = np.cos(np.radians(50)), 0.4  # of the renders drawn: heads turned that far are hard, and rare
 NEGATIVE_SHARE = 0.08  # of the samples that teach presence
 SHRUNK_SIZE = {"compact": SMALL_SIZE // 2, "paper": SMALL_SIZE}  # what S looks at inside
 RECOLOURED_SHARE = 0.3  # of the portraits drawn that are in colour: skin of another tone
 MAX_MISSING_M = 0.0025  # of a fitted head, for what it says of ears, neck and forehead to be learnt
 STEADY_V = 0.5  # the upper face is above this v
+FAR_SHARE, FAR, FAR_HELD = 0.08, (1.0, 3.5), 0.7  # of the crops; how far off; of the face in the crop, at least
 VALIDATION_EVERY = 20  # portraits whose numeric id it divides are validation
 
 
@@ -307,7 +308,7 @@ class Samples:
         if negative:
             image = self.faceless(random, source, theta)
         else:
-            theta = jitter(theta, random, random.uniform(0.15, 0.75))  # as far off as S is with its second look
+            theta = misplaced(theta, apply(square, source.points[:POINTS]), random)
             into = compose(to_pixels(self.face_size), compose(invert(theta), square))
             image = warp(source.image, into, self.face_size)
             if source.rotation is None and random.random() < RECOLOURED_SHARE:
@@ -371,6 +372,16 @@ def jitter(theta: np.ndarray, random: np.random.Generator, amount: float = 1.0) 
     cosine, sine = np.cos(angle), np.sin(angle)
     local = scale * np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[1 + aspect, shear], [0, 1 - aspect]])
     return compose(theta, np.c_[local, amount * random.normal(0, 0.1, 2)])
+
+
+def misplaced(theta: np.ndarray, points: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A crop [2, 3] as far from `theta` as S is with its second look; now and then as far as where S was wrong, if it still
+    holds most of the face's points [K, 2]: F then says where to look again."""
+    if random.random() < FAR_SHARE:
+        far = jitter(theta, random, random.uniform(*FAR))
+        if (np.abs(apply(invert(far), points)).max(1) < 1).mean() > FAR_HELD:
+            return far
+    return jitter(theta, random, random.uniform(0.15, 0.75))
 
 
 def placement(theta: np.ndarray, source: Source, random: np.random.Generator) -> np.ndarray:

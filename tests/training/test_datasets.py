@@ -18,7 +18,7 @@ from training.network import InfiniteLandmarks
 
 REPOSITORY = Path(__file__).parents[2]
 PHOTO = REPOSITORY / "examples" / "photos" / "astronaut.png"
-CHECKPOINT = REPOSITORY / "models" / "training" / "checkpoints" / "compact-0.9.0.pt"
+(CHECKPOINT,) = (REPOSITORY / "models" / "training" / "checkpoints").glob("*.pt")  # the shipped weights
 CERTAIN = -1e9  # a threshold that every face passes
 
 
