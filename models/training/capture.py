@@ -14,7 +14,8 @@ import numpy as np
 from . import topology
 from .canonical import Canonical
 from .heads import HeadSampler, turn
-from .raster import Renderer, face_normals, render_unlit
+from .normals import face_normals
+from .raster import Renderer, render_unlit
 from .skin import paint_skin, texel_points
 
 SIZE = 2048

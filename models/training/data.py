@@ -31,7 +31,7 @@ SHRUNK_SIZE = {"compact": SMALL_SIZE // 2, "paper": SMALL_SIZE}  # what S looks 
 RECOLOURED_SHARE = 0.3  # of the portraits drawn that are in colour: skin of another tone
 MAX_MISSING_M = 0.0025  # of a fitted head, for what it says of ears, neck and forehead to be learnt
 STEADY_V = 0.5  # the upper face is above this v
-FAR_SHARE, FAR, FAR_HELD = 0.08, (1.0, 3.5), 0.7  # of the crops; how far off; of the face in the crop, at least
+FAR_SHARE, FAR, FAR_HELD = 0.08, (1.0, 3.5), 0.7  # of the crops; amounts of `jitter`; of the face's points in the crop, at least
 VALIDATION_EVERY = 20  # portraits whose numeric id it divides are validation
 
 

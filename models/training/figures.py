@@ -28,7 +28,8 @@ from .faces import answers, crops, found_in
 from .heads import turn
 from .label import to_tensor
 from .network import SMALL_SIZE, STYLES, to_photo
-from .raster import VertexNormals, render_unlit
+from .normals import VertexNormals
+from .raster import render_unlit
 from .render import Studio, produce
 from .results import write
 from .skin import PaintedSkins

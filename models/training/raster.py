@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import cv2
 import moderngl
 import numpy as np
-import scipy.sparse as sparse
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
@@ -16,6 +15,7 @@ from . import shaders
 from .canonical import Canonical
 from .heads import SENSOR_MM, Head, turn
 from .ict import RENDERED_VERTICES, SCLERA
+from .normals import VertexNormals, unit
 from .skin import ATLAS_SIZE, Skin, to_srgb
 from .surface import PARTS, SKIN_VERTICES, fit_sphere
 
@@ -126,31 +126,6 @@ def project(points: np.ndarray, rotation, translation, focal_mm) -> np.ndarray:
     """Head-space points [..., 3] to image coordinates [..., 2] in [-1, 1], v down."""
     camera = points @ np.asarray(rotation).T + translation
     return camera[..., :2] * [1, -1] / -camera[..., 2:] * (2 * focal_mm / SENSOR_MM)
-
-
-def face_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    a, b, c = vertices[triangles[:, 0]], vertices[triangles[:, 1]], vertices[triangles[:, 2]]
-    (ux, uy, uz), (vx, vy, vz) = (b - a).T, (c - a).T
-    return np.stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx], 1)  # np.cross is several times slower
-
-
-def incidence(triangles: np.ndarray, count: int) -> sparse.csr_matrix:
-    """[count, M]: which triangles meet at each vertex."""
-    rows = triangles.T.ravel()
-    columns = np.tile(np.arange(len(triangles)), 3)
-    return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(count, len(triangles)))
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
-
-
-class VertexNormals:
-    def __init__(self, triangles: np.ndarray, count: int):
-        self.triangles, self.incidence = triangles, incidence(triangles, count)
-
-    def __call__(self, vertices: np.ndarray) -> np.ndarray:
-        return unit(self.incidence @ face_normals(vertices, self.triangles))
 
 
 class Renderer:

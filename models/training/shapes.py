@@ -1,7 +1,8 @@
 """Small geometry for what heads wear: solids, sheets, outlines and smooth noise. Metres, head space."""
 import numpy as np
 
-from .raster import Solid, VertexNormals, unit
+from .normals import VertexNormals, unit
+from .raster import Solid
 
 
 def smooth(x: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -16,6 +16,7 @@ from .data import to_square
 from .faces import positions_at
 from .facemesh import POINTS
 from .network import SENSOR_MM
+from .normals import VertexNormals
 from .topology import TOPOLOGY, read_obj
 
 QUERY_SIDE = 512  # cells over the face, at least
@@ -101,14 +102,6 @@ def pool_triangles(uv: np.ndarray) -> np.ndarray:
     return np.where((x1 * y2 > y1 * x2)[:, None], triangles, triangles[:, ::-1])
 
 
-def vertex_normals(mesh: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Unit normals [N, 3] of a mesh's vertices [N, 3], of the triangles around each by their areas."""
-    a, b, c = (mesh[triangles[:, k]] for k in range(3))
-    flat, corners = np.cross(b - a, c - a), triangles.T.ravel()
-    normals = np.stack([np.bincount(corners, np.tile(axis, 3), len(mesh)) for axis in flat.T], 1)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
 def facing(points: np.ndarray, normals: np.ndarray, pose: tuple) -> np.ndarray:
     """Cosine [K] of the angle between the normal [K, 3] at each point [K, 3] and the direction to the camera."""
     rotation, translation, _ = pose
@@ -128,15 +121,16 @@ def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.
     inner = np.zeros(len(pool), bool)
     inner[POINTS : POINTS + INNER] = True
     own, (triangle, barycentric) = pool_triangles(pool), located(pool, uv[triangles])
+    mesh_normals, own_normals = VertexNormals(triangles, len(uv)), VertexNormals(own, len(pool))
     positions = positions_at(network, [source.image for source in sources], answer["theta"], np.concatenate([pool, uv]), "render").astype(np.float64)
     shares = {name: [] for name in ("right", "trueMeshRight", "asTrueMesh")}
     for i, source in enumerate(sources):
         found = answer["rotation"][i].astype(np.float64), answer["translation"][i].astype(np.float64), float(answer["focal_mm"][i, 0])
         true = source.rotation.astype(np.float64), source.translation.astype(np.float64), source.focal_mm
         points, mesh, position = positions[i, : len(pool)], positions[i, len(pool) :], source.position.astype(np.float64)
-        normals = np.einsum("kcx,kc->kx", vertex_normals(mesh, triangles)[triangles[triangle]], barycentric)
+        normals = np.einsum("kcx,kc->kx", mesh_normals(mesh)[triangles[triangle]], barycentric)
         called = seen(points, mesh, triangles, found, answer["theta"][i].astype(np.float64), source.image) & (facing(points, normals, found) > MIN_FACING)
-        knowing = seen(position, position, own, true, np.eye(2, 3), source.image) & (facing(position, vertex_normals(position, own), true) > MIN_FACING)
+        knowing = seen(position, position, own, true, np.eye(2, 3), source.image) & (facing(position, own_normals(position), true) > MIN_FACING)
         shares["right"].append(called == visible[i])
         shares["trueMeshRight"].append(knowing == visible[i])
         shares["asTrueMesh"].append(called == knowing)

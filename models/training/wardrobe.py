@@ -6,7 +6,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from . import surroundings
-from .raster import BODY_VERTICES, Renderer, Scene, Shell, Solid, unit
+from .normals import unit
+from .raster import BODY_VERTICES, Renderer, Scene, Shell, Solid
 from .shapes import capsule, combed, polygon_distance, sheet, smooth, solid, tube, waves
 from .skin import Skin, sample_tone, to_linear
 from .surface import boundary_loops

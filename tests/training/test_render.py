@@ -15,6 +15,7 @@ from training.canonical import Canonical, read_layout  # noqa: E402
 from training.heads import FACE_CENTRE, HeadSampler, turn  # noqa: E402
 from training.raster import Renderer, Scene, project, render_unlit  # noqa: E402
 from training.skin import ATLAS_SIZE, Skin, SkinLibrary, Unwrapper, paint_skin, push_pull, texel_points, to_linear  # noqa: E402
+from training.surface import PARTS  # noqa: E402
 from training.shapes import capsule  # noqa: E402
 from training.surroundings import Backgrounds  # noqa: E402
 from training.wardrobe import Wardrobe  # noqa: E402
@@ -108,7 +109,7 @@ def test_open_eyes_are_seen_whatever_the_head(canonical, renderer):
     random = np.random.default_rng(5)
     uv = canonical.sample(4096, 3)
     triangle, barycentric = canonical.locate(uv)
-    eyes = np.isin(canonical.surface.part[triangle], [1, 2]) & (barycentric.min(1) > 0.05)
+    eyes = np.isin(canonical.surface.part[triangle], [PARTS.index("left_eye"), PARTS.index("right_eye")]) & (barycentric.min(1) > 0.05)
     scene = Scene(paint_skin(canonical.ict, canonical.uv, random), TONE)
     for _ in range(6):
         head = replace(posed(canonical, 0), identity=random.normal(0, 1, 100).astype(np.float32))

@@ -1,7 +1,8 @@
 """The z-buffer that judges visibility, against a pixel-by-pixel one and against scenes whose answer is known."""
 import numpy as np
 
-from training.visibility import facing, pool_triangles, rasterise, seen, vertex_normals
+from training.normals import VertexNormals
+from training.visibility import facing, pool_triangles, rasterise, seen
 
 
 def slow(points, inverse, triangles, width, height):
@@ -54,5 +55,5 @@ def test_a_ball_faces_the_camera_with_its_near_side():
     x, y = ((uv - 0.5) * 20).T  # -1..1
     angle = np.hypot(x, y) * 1.3
     around = np.stack([np.sinc(angle / np.pi) * x * 1.3, np.sinc(angle / np.pi) * y * 1.3, np.cos(angle)], 1)  # on the unit ball
-    cosine = facing(0.1 * around, vertex_normals(0.1 * around, pool_triangles(uv)), (np.eye(3), np.array([0, 0, -100.0]), 60.0))
+    cosine = facing(0.1 * around, VertexNormals(pool_triangles(uv), len(uv))(0.1 * around), (np.eye(3), np.array([0, 0, -100.0]), 60.0))
     assert np.abs(cosine - around[:, 2])[np.abs(uv - 0.5).max(1) < 0.045].max() < 0.04  # of a coarse mesh
