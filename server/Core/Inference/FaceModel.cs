@@ -8,6 +8,7 @@ using System.Text.Json;
 using MeshFromFaces.Core.Geometry;
 using MeshFromFaces.Core.Imaging;
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace MeshFromFaces.Core.Inference;
 
@@ -108,7 +109,7 @@ internal sealed class FaceModel : IDisposable
 
     private Theta Transform(float[] image, string name)
     {
-        using var input = Tensor(image.AsMemory(0, 3 * GraphContract.ImageSize * GraphContract.ImageSize), 1, 3, GraphContract.ImageSize, GraphContract.ImageSize);
+        using var input = Tensor(image.AsSpan(0, 3 * GraphContract.ImageSize * GraphContract.ImageSize), 1, 3, GraphContract.ImageSize, GraphContract.ImageSize);
         using var outputs = _transformer.Run(_run, [GraphContract.Image], [input], [GraphContract.Theta]);
         var theta = Read(outputs[0], name, GraphContract.Theta, 6);
         return new Theta(theta[0], theta[1], theta[2], theta[3], theta[4], theta[5]);
@@ -123,9 +124,9 @@ internal sealed class FaceModel : IDisposable
         int length = 3 * _faceSize * _faceSize;
         float[] face = ArrayPool<float>.Shared.Rent(length);
         Resampler.Crop(photo, CropToPhoto(photo, theta, _faceSize), _faceSize, face);
-        using var input = Tensor(face.AsMemory(0, length), 1, 3, _faceSize, _faceSize);
-        using var outputs = _encoder.Run(_run, [GraphContract.Face], [input], GraphContract.FaceEncoder.Outputs);
+        using var input = Tensor(face.AsSpan(0, length), 1, 3, _faceSize, _faceSize);
         ArrayPool<float>.Shared.Return(face);
+        using var outputs = _encoder.Run(_run, [GraphContract.Face], [input], GraphContract.FaceEncoder.Outputs);
         return ReadEncoding(outputs, photo.Name);
     }
 
@@ -141,7 +142,7 @@ internal sealed class FaceModel : IDisposable
         {
             int start = part * QueriesARun, count = parts[part].Length;
             using var features = Tensor(encoding.Features, 1, encoding.Features.Length);
-            using var queryUv = Tensor(MemoryMarshal.Cast<Uv, float>(parts[part]).ToArray(), count, 2);
+            using var queryUv = Tensor(MemoryMarshal.Cast<Uv, float>(parts[part]), count, 2);
             using var styles = Tensor(style, 1, style.Length);
             using var outputs = _predictor.Run(_run, GraphContract.LandmarkPredictor.Inputs, [features, queryUv, styles], GraphContract.LandmarkPredictor.Outputs);
             MemoryMarshal.Cast<float, Vector3>(Read(outputs[0], name, GraphContract.Position, count * 3)).CopyTo(positions.AsSpan(start));
@@ -201,7 +202,14 @@ internal sealed class FaceModel : IDisposable
         return values;
     }
 
-    private static OrtValue Tensor(Memory<float> values, params long[] shape) => OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, values, shape);
+    // In the runtime's own memory, which is aligned: in what order it sums up a tensor, and so an answer's last digits, depends on
+    // where that lies.
+    private static OrtValue Tensor(ReadOnlySpan<float> values, params long[] shape)
+    {
+        var tensor = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, TensorElementType.Float, shape);
+        values.CopyTo(tensor.GetTensorMutableDataAsSpan<float>());
+        return tensor;
+    }
 
     private static Action<SessionOptions>? FindAccelerator()
     {
