@@ -12,6 +12,7 @@ STEPS = 5
 ADAM_SIZE = 0.2  # root mean square of the steps that Adam takes, in rates
 SMALLEST = 16  # a side of what counts as a matrix
 LAST = ("heat.weight", "output.weight")  # layers whose answers are taken as they are
+SLIGHT = ("patch.weight",)  # what the anchors are moved by: a small signal, which steps of one size in all directions drown
 
 
 def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
@@ -47,5 +48,5 @@ class Muon(torch.optim.Optimizer):
 def matrices(network: nn.Module) -> set[nn.Parameter]:
     """The weights that Muon is for: of layers whose outputs each see every input, and are read by other layers."""
     layers = [module for module in network.modules() if isinstance(module, nn.Linear) or isinstance(module, nn.Conv2d) and module.groups == 1]
-    last = {weight for name, weight in network.named_parameters() if name.endswith(LAST)}
-    return {layer.weight for layer in layers if min(layer.weight.flatten(1).shape) >= SMALLEST} - last
+    others = {weight for name, weight in network.named_parameters() if name.endswith(LAST + SLIGHT)}
+    return {layer.weight for layer in layers if min(layer.weight.flatten(1).shape) >= SMALLEST} - others

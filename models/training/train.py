@@ -28,7 +28,6 @@ STAGES = ("transformer", "landmarks", "joint")
 AVERAGE = 0.999  # of the weights' exponential moving average, which is what is evaluated and shipped
 WARM_UP = 300  # steps
 CLIP = {"transformer": 1.0, "landmarks": 20.0, "joint": 20.0}  # of the gradient's norm
-FROZEN = 7  # first layers of FaceMesh's trunk that F keeps as they are: at 96 and 48 px they are half of a step
 PAIRED_SHARE = 0.25  # of the landmarks stage's samples: two views of one head
 WIDE = ("dense.", "patch.", "move")  # layers of F that sum over very many inputs
 WEIGHT_DECAY = 1e-4
@@ -187,9 +186,6 @@ LOSSES = {"transformer": transformer_loss, "landmarks": landmarks_loss, "joint":
 def parameters(network: InfiniteLandmarks, stage: str, rate: float) -> list[dict]:
     """The stage's parameter groups; pretrained trunks learn more slowly."""
     encoder, transformer = network.encoder, network.transformer
-    if stage == "landmarks" and isinstance(encoder.trunk.trunk, facemesh.Trunk):
-        for layer in list(encoder.trunk.trunk)[:FROZEN]:
-            layer.requires_grad_(False)
     trunks = {"transformer": [transformer.trunk], "landmarks": [encoder.trunk.trunk], "joint": [encoder.trunk.trunk, transformer]}[stage]
     wholes = {"transformer": [transformer], "landmarks": [encoder, network.predictor], "joint": [network]}[stage]
     # A step of Adam moves each weight alike, so a sum over 2,304 inputs moves far: at the others' rate it never settles.

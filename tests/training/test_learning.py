@@ -51,8 +51,8 @@ def test_each_weight_has_one_optimiser_and_what_answers_is_adams(stage):
     names = {id(p): name for name, p in network.named_parameters()}
     matrices, others = ({names[p] for p in held(optimiser)} for optimiser in (muon, adam))
     assert any(name.endswith("pointwise.weight") for name in matrices)
-    assert not any(name.endswith((".bias", "depthwise.weight", "heat.weight", "output.weight", "codes", "move")) for name in matrices)
-    assert all(p.ndim < 2 or min(p.flatten(1).shape) < 16 or name.endswith(("heat.weight", "output.weight", "codes", "move", "depthwise.weight", "change.0.weight"))
+    assert not any(name.endswith((".bias", "depthwise.weight", "heat.weight", "output.weight", "patch.weight", "codes", "move")) for name in matrices)
+    assert all(p.ndim < 2 or min(p.flatten(1).shape) < 16 or name.endswith(("heat.weight", "output.weight", "patch.weight", "codes", "move", "depthwise.weight", "change.0.weight"))
                for name, p in network.named_parameters() if name in others)
 
 
