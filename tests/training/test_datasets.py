@@ -12,12 +12,12 @@ import torch
 
 from training import datasets
 from training.canonical import read_layout
+from training.export import PHOTO
 from training.faces import answers, crops, largest, search, tiles_of, to_pixels_of
 from training.label import read
 from training.network import InfiniteLandmarks
 
 REPOSITORY = Path(__file__).parents[2]
-PHOTO = REPOSITORY / "examples" / "photos" / "astronaut.png"
 (CHECKPOINT,) = (REPOSITORY / "models" / "training" / "checkpoints").glob("*.pt")  # the shipped weights
 CERTAIN = -1e9  # a threshold that every face passes
 
