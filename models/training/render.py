@@ -1,10 +1,11 @@
 """Command `render`: the `render` dataset, synthetic heads with exact labels, in shards.
 
-A shard is an .npz of N samples: image uint8 [N, 288, 288, 3] sRGB; present bool [N] (false: there is no face, and the
-rest of the record means nothing); rotation [N, 3, 3], translation [N, 3] m and focal_mm [N] of the camera x_camera =
-R x_head + T; identity [N, 100], expression [N, 57], gaze [N, 2] rad; position float16 [N, K, 3] m, the canonical
-position of each query of the pool; visible uint8 [N, ceil(K / 8)], packed bits; seed int64 [N]. The pool is queries.npz beside the shards:
-uv [K, 2], triangle [K], barycentric [K, 3], and the first index of each part of it in `parts`.
+A shard is N samples in two files. The .npy has their pictures, uint8 [N, 288, 288, 3] sRGB, which training reads from the disk
+as it draws them. The .npz has present bool [N] (false: there is no face, and the rest of the record means nothing);
+rotation [N, 3, 3], translation [N, 3] m and focal_mm [N] of the camera x_camera = R x_head + T; identity [N, 100],
+expression [N, 57], gaze [N, 2] rad; position float16 [N, K, 3] m, the canonical position of each query of the pool;
+visible uint8 [N, ceil(K / 8)], packed bits; seed int64 [N]. The pool is queries.npz beside the shards: uv [K, 2],
+triangle [K], barycentric [K, 3], and the first index of each part of it in `parts`.
 
 With --views 4, each head is photographed by four cameras, as it is: skin, hair and dress too, under the same lights of the
 camera's. Its samples follow each other, the first from the front, the last in profile, and `head` int64 [N] says whose they are;
@@ -178,6 +179,7 @@ def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames:
             records = [record for number in numbers for record in studio.views(number)]
         else:
             records = list(studio.samples(numbers))
+        np.save(path.with_suffix(".npy"), np.stack([record.pop("image") for record in records]))
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, **{name: np.stack([record[name] for record in records]) for name in records[0]})
         partial.rename(path)

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(not ICT, reason="set MFF_DATA to the folder with
 
 from training import render  # noqa: E402
 from training.canonical import Canonical, read_layout  # noqa: E402
+from training.data import Renders  # noqa: E402
 from training.heads import FACE_CENTRE, HeadSampler, turn  # noqa: E402
 from training.raster import Renderer, Scene, project, render_unlit  # noqa: E402
 from training.skin import ATLAS_SIZE, Skin, SkinLibrary, Unwrapper, paint_skin, push_pull, texel_points, to_linear  # noqa: E402
@@ -253,6 +254,11 @@ def test_shards_resume_and_hold_what_their_queries_say(canonical, tmp_path):
     queries = np.load(tmp_path / "queries.npz")
     assert sorted(seed for shard in shards for seed in shard["seed"]) == list(range(12))
     assert 0 < sum((~shard["present"]).sum() for shard in shards) < 12
+    pictures = np.concatenate([np.load(tmp_path / f"shard-000{n}.npy") for n in range(2)])
+    present = np.concatenate([shard["present"] for shard in shards])
+    read = Renders(tmp_path)
+    assert all((read.source(i).image == picture).all() for i, picture in enumerate(pictures[present]))
+    assert all((read.negative(i) == picture).all() for i, picture in enumerate(pictures[~present]))
     for shard in shards:
         shape = canonical.ict.vertices(shard["identity"], shard["expression"])
         truth = canonical.points(canonical.surface.vertices(shape), queries["triangle"], queries["barycentric"])
