@@ -137,7 +137,8 @@ class Renders:
         for path in sorted(folder.glob("shard-*.npz")):
             with np.load(path) as archive:
                 keys = ("position", "visible", "rotation", "translation", "focal_mm", "present", "head")
-                shards.append({key: archive[key] for key in keys if key in archive} | {"image": np.load(path.with_suffix(".npy"), mmap_mode="r")})
+                shard = {key: archive[key] for key in keys if key in archive}
+            shards.append(shard | {"image": np.asarray(np.load(path.with_suffix(".npy"), mmap_mode="r"))})
             if limit and sum(len(shard["image"]) for shard in shards) >= limit:
                 break
         with np.load(folder / "queries.npz") as archive:
@@ -179,11 +180,11 @@ class Renders:
         camera = position @ rotation.T + translation
         size = shard["image"].shape[1]
         flat = 2 * focal_mm / SENSOR_MM * camera[:, :2] / -camera[:, 2:] * [1, -1]
-        return Source(np.asarray(shard["image"][i]), ((flat + 1) * size / 2).astype(np.float32), self.uv, STYLES.index("render"), position, rotation, translation, focal_mm, shard["visible"][i])
+        return Source(shard["image"][i], ((flat + 1) * size / 2).astype(np.float32), self.uv, STYLES.index("render"), position, rotation, translation, focal_mm, shard["visible"][i])
 
     def negative(self, index: int) -> np.ndarray:
         s, i = self.absent[index]
-        return np.asarray(self.shards[s]["image"][i])
+        return self.shards[s]["image"][i]
 
 
 def column(folder: Path, name: str) -> np.ndarray:

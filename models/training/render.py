@@ -160,7 +160,7 @@ def open_studio(ict: Path, labels: Path, portraits: Path, split: str, cache: Pat
 
 
 def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames: int = 0, zoom: float = 1.0, samples: int = SHARD_SAMPLES) -> None:
-    """Writes the shards that are not there yet. A shard that is there is whole."""
+    """Writes the shards that are not there yet. One whose .npz is there, which is written last, is whole."""
     heads = samples // views
     output.mkdir(parents=True, exist_ok=True)
     queries = output / "queries.npz"
@@ -169,7 +169,8 @@ def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames:
                  parts=np.array([0, POOL_SIZE, POOL_SIZE + 68]))
     for shard in shards:
         path = output / f"shard-{shard:04d}.npz"
-        if path.exists():
+        pictures = path.with_suffix(".npy")
+        if path.exists() and pictures.exists():
             continue
         started = time.time()
         numbers = range(shard * heads, (shard + 1) * heads)
@@ -179,7 +180,7 @@ def produce(studio: Studio, output: Path, shards: range, views: int = 1, frames:
             records = [record for number in numbers for record in studio.views(number)]
         else:
             records = list(studio.samples(numbers))
-        np.save(path.with_suffix(".npy"), np.stack([record.pop("image") for record in records]))
+        np.save(pictures, np.stack([record.pop("image") for record in records]))
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, **{name: np.stack([record[name] for record in records]) for name in records[0]})
         partial.rename(path)
