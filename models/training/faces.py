@@ -1,5 +1,6 @@
 """Faces of whole pictures as the server finds them: S looks twice, at a close-up once; where F then sees the face far from the
-middle of S's crop, F looks again at where it saw it; and where no face is present, all that at tiles.
+middle of S's crop, F looks again at where it saw it; where that leaves doubt, F looks around; and where no face is present, all
+but the last at tiles.
 
 Every look is resampled from the picture at its own resolution, however large. Pictures are uint8 RGB [H, W, 3]; uv is
 [K, 2]; theta maps I' to [-1, 1] of the square-padded picture.
@@ -18,6 +19,7 @@ MAX_SIGMA = 0.028  # mean of a face's landmarks, in I'
 CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
 SMALLEST_CROP = 32  # px a side, as in FaceSearch.cs
 CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
+AROUND_SIDES, AROUND_ROLLS, AROUND_STEPS = (0.6, 1, 1.6), (-45, 0, 45), 2  # of the crop's side; degrees; as in FaceSearch.cs
 # On the mean face, m, as in FaceFrame.cs: between the eyes, the mouth's middle, and outline and ridge of the face.
 EYES, MOUTH = np.array([0, 0.0147, 0.0857]), np.array([0, -0.054, 0.1052])
 OUTLINE = np.array([[0, 0.0735, 0.0922], [0, 0.0137, 0.1044], [0, -0.0148, 0.1253], [0, -0.0955, 0.0995],
@@ -98,6 +100,37 @@ def corrected(network: InfiniteLandmarks, images, answer: dict, threshold: float
     return result
 
 
+def around(network: InfiniteLandmarks, image: np.ndarray, theta: np.ndarray, uv: np.ndarray, style: str) -> dict:
+    """F's answers to crops larger, smaller and rolled from `theta` [2, 3], each moved AROUND_STEPS times to where F saw the face:
+    from some of them it comes to rest on a face that S did not frame."""
+    starts = [[[side * np.cos(roll), -side * np.sin(roll), 0], [side * np.sin(roll), side * np.cos(roll), 0]]
+              for side in AROUND_SIDES for roll in np.radians(AROUND_ROLLS)]
+    images = [image] * len(starts)
+    at = chain(torch.from_numpy(theta).expand(len(starts), -1, -1), torch.tensor(starts, dtype=torch.float32))
+    answer = read_at(network, images, at, uv, style)
+    for _ in range(AROUND_STEPS):
+        own = np.stack([own_crop(*pose) for pose in zip(answer["rotation"], answer["translation"], answer["focal_mm"][:, 0])])
+        answer = read_at(network, images, chain(torch.from_numpy(answer["theta"]), torch.from_numpy(own.astype(np.float32))), uv, style)
+    return answer
+
+
+def doubtful(answer: dict, threshold: float) -> np.ndarray:
+    """Indices of the images where no face is present, or F sees it far from the middle of the crop even so."""
+    own = [own_crop(*pose) for pose in zip(answer["rotation"], answer["translation"], answer["focal_mm"][:, 0])]
+    return np.flatnonzero([presence < threshold or off(crop) > CROP_OFF for presence, crop in zip(answer["presence"], own)])
+
+
+def sigma_of(looks: dict) -> np.ndarray:
+    """How unsure each look is of its landmarks: the mean of their sigmas, in I'."""
+    return np.exp(looks["log_sigma"]).mean(1)
+
+
+def acceptable(looks: dict, image: np.ndarray, threshold: float) -> np.ndarray:
+    """Whether each look at an image shows a face, by its presence (a logit) and the size of its crop."""
+    side = np.sqrt(np.abs(np.linalg.det(looks["theta"][:, :, :2]))) * max(image.shape[:2])
+    return (looks["presence"] >= threshold) & (side >= SMALLEST_CROP)
+
+
 def positions_at(network: InfiniteLandmarks, images, theta: np.ndarray, uv: np.ndarray, style: str) -> np.ndarray:
     """Canonical positions [B, K, 3] m of the faces at theta [B, 2, 3]."""
     return read_at(network, images, torch.from_numpy(theta), uv, style)["position"]
@@ -115,12 +148,20 @@ def tiles_of(image: np.ndarray) -> torch.Tensor:
 
 
 def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
-    """`answer`, corrected, with what the tiles show of images whose face's presence is below the threshold (a logit); and which
-    faces are kept.
+    """`answer`, corrected, with what a look around shows where there is doubt, and what the tiles show of images whose face's
+    presence is below the threshold (a logit) even so; and which faces are kept.
 
     Of a face that is not kept, of which the server says that it found none, the look stands that has most of one.
     """
-    result, kept = corrected(network, images, answer, threshold, uv, style), answer["presence"] >= threshold
+    result = corrected(network, images, answer, threshold, uv, style)
+    for unsure in doubtful(result, threshold):
+        looks = around(network, images[unsure], result["theta"][unsure], uv, style)
+        sigma = np.where(acceptable(looks, images[unsure], threshold), sigma_of(looks), np.inf)
+        present = result["presence"][unsure] >= threshold
+        if sigma.min() < np.exp(result["log_sigma"][unsure]).mean() if present else sigma.min() <= MAX_SIGMA:
+            for key, value in looks.items():
+                result[key][unsure] = value[sigma.argmin()]
+    kept = result["presence"] >= threshold
     for lost in np.flatnonzero(~kept):
         tiles = tiles_of(images[lost])
         if not len(tiles):
@@ -128,9 +169,8 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
         seen = answers(network, [images[lost]] * len(tiles), uv, style, tiles)
         seen = corrected(network, [images[lost]] * len(tiles), seen, threshold, uv, style)
         looks = {key: np.concatenate([answer[key][lost : lost + 1], value]) for key, value in seen.items()}
-        sigma = np.exp(looks["log_sigma"]).mean(1)
-        side = np.sqrt(np.abs(np.linalg.det(looks["theta"][:, :, :2]))) * max(images[lost].shape[:2])
-        accepted = (looks["presence"] >= threshold) & (sigma <= MAX_SIGMA) & (side >= SMALLEST_CROP)
+        sigma = sigma_of(looks)
+        accepted = acceptable(looks, images[lost], threshold) & (sigma <= MAX_SIGMA)
         kept[lost] = accepted.any()
         best = largest(looks, sigma, accepted) if kept[lost] else looks["presence"].argmax()
         for key, value in looks.items():

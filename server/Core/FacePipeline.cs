@@ -258,7 +258,7 @@ public sealed class FacePipeline : IDisposable
             faces[i] = [];
             cancellation.ThrowIfCancellationRequested();
             var view = views[i];
-            var whole = _model.Look(view.Photo);
+            var whole = _search.Look(view.Photo);
             if (number is null && !all && whole.Encoding.Presence >= Model.PresenceThreshold)
             {
                 faces[i] = [new FoundFace(view, whole, null, [])];

@@ -43,8 +43,10 @@ def test_looks_are_chosen_and_kept_by_the_servers_numbers():
     assert (servers["CloseUp"], servers["CropOff"], servers["CropLost"]) == (faces.CLOSE_UP, faces.CROP_OFF, faces.CROP_LOST)
     assert (servers["SmallestCrop"], servers["MaxSigma"]) == (faces.SMALLEST_CROP, faces.MAX_SIGMA)
     assert (servers["HalfFace"], servers["Cover"], servers["Alike"]) == (faces.HALF_FACE_M, faces.COVER, faces.ALIKE)
-    sides = re.search(r"TileSides = \[(.+)\]", search).group(1)
-    assert [float(Fraction(re.sub("[f ]", "", side))) for side in sides.split(",")] == list(faces.TILE_SIDES)
+    lists = {name: tuple(float(Fraction(re.sub("[f ]", "", number))) for number in numbers.split(",")) for name, numbers in re.findall(r"\b(\w+) = \[([^\]]+)\]", search)
+             if name in ("TileSides", "AroundSides", "AroundRolls")}
+    assert (lists["TileSides"], lists["AroundSides"], lists["AroundRolls"]) == (faces.TILE_SIDES, faces.AROUND_SIDES, faces.AROUND_ROLLS)
+    assert servers["AroundSteps"] == faces.AROUND_STEPS
 
 
 @pytest.mark.parametrize("side, looks", ((0.3, 2), (0.65, 2), (0.75, 1)))
@@ -93,3 +95,55 @@ def test_only_a_present_face_whose_crop_was_off_is_looked_at_again():
 
     unsure = faces.corrected(network(-1.0), images, answer, 0.0, np.full((1, 2), 0.5), "photo")
     assert (unsure["theta"] == theta).all()
+
+
+class Rooms:
+    """A network that sees a face where the crop is white: the whiter, the surer. Its pose is always the crop's own."""
+
+    preset = SimpleNamespace(face_size=48)
+
+    def __init__(self, least_sigma: float):
+        self.least_sigma = least_sigma
+
+    def read(self, face, uv, style):
+        white = face.mean((1, 2, 3))
+        count = len(face)
+        return {"rotation": torch.eye(3).expand(count, -1, -1), "translation": torch.tensor([[0, 0.011, -0.5]]).expand(count, -1), "focal_mm": torch.full((count, 1), 60.0),
+                "presence": 16 * white - 4, "log_sigma": (np.log(self.least_sigma) - white)[:, None].expand(-1, uv.shape[1]), "points": torch.zeros(count, uv.shape[1], 2)}
+
+    def transformer(self, image):
+        return torch.tensor([[[0.4, 0, 0], [0, 0.4, 0]]]).expand(len(image), -1, -1)
+
+
+RING = np.full((400, 400, 3), 255, np.uint8)
+RING[150:250, 150:250] = 0  # what S takes for the face, and a little more, is dark
+
+
+@pytest.mark.parametrize("sigma, found", ((0.03, True), (0.1, False)))
+def test_a_face_that_s_does_not_frame_is_seen_from_a_crop_around(monkeypatch, sigma, found):
+    monkeypatch.setattr(faces, "tiles_of", lambda image: [])
+    network, uv = Rooms(sigma), np.full((3, 2), 0.5)
+    first = faces.answers(network, [RING, 255 - RING], uv, "photo")
+    assert first["presence"][0] < 0 < first["presence"][1]
+    result, kept = faces.search(network, [RING, 255 - RING], first, 0.0, uv, "photo")
+    assert kept.tolist() == [found, True]
+    wider = np.linalg.det(result["theta"][:, :, :2]) > 1.3 * np.linalg.det(first["theta"][:, :, :2])
+    assert wider.tolist() == [found, False]
+    assert (result["theta"][1] == first["theta"][1]).all()
+
+
+def test_a_present_face_is_left_only_for_one_that_is_surer():
+    """Its own crop is off, so that F looks around; what it sees there is white and surer, or black and less sure."""
+    uv = np.full((3, 2), 0.5)
+    for around, moved in ((255, True), (0, False)):
+        image = np.full((400, 400, 3), around, np.uint8)
+        image[150:250, 150:250] = 128
+        network = Rooms(0.01)
+        read = network.read
+        network.read = lambda face, uv, style: read(face, uv, style) | {"translation": torch.tensor([[0, 0.011, -0.4]]).expand(len(face), -1)}
+        first = faces.answers(network, [image], uv, "photo")
+        assert first["presence"][0] > 0
+        settled = faces.corrected(network, [image], first, 0.0, uv, "photo")
+        assert faces.doubtful(settled, 0.0).tolist() == [0]
+        result, _ = faces.search(network, [image], first, 0.0, uv, "photo")
+        assert (result["theta"] != settled["theta"]).any() == moved

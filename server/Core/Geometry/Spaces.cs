@@ -20,6 +20,13 @@ public readonly record struct Theta(float Xx, float Xy, float X0, float Yx, floa
     /// <summary>The same crop, its sides this many times as long.</summary>
     public Theta Zoom(float factor) => this with { Xx = Xx * factor, Xy = Xy * factor, Yx = Yx * factor, Yy = Yy * factor };
 
+    /// <summary>The same crop, turned about its centre by so many degrees.</summary>
+    public Theta Roll(float degrees)
+    {
+        var (sin, cos) = MathF.SinCos(degrees * MathF.PI / 180);
+        return After(new Theta(cos, -sin, 0, sin, cos, 0));
+    }
+
     /// <summary>First <paramref name="inner"/>, then this.</summary>
     public Theta After(Theta inner) => new(
         (Xx * inner.Xx) + (Xy * inner.Yx), (Xx * inner.Xy) + (Xy * inner.Yy), (Xx * inner.X0) + (Xy * inner.Y0) + X0,

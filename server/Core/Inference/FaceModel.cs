@@ -27,7 +27,7 @@ internal sealed class FaceModel : IDisposable
 
     // A crop this far from where the encoder then sees the face, in half sides, is corrected; at more than its own half it is of
     // something else. One validation render in twenty is; its landmarks' error falls by a tenth. As in the training package's faces.py.
-    private const float CropOff = 0.12f, CropLost = 1;
+    internal const float CropOff = 0.12f, CropLost = 1;
 
     private static readonly Lock Starting = new();
 
@@ -76,6 +76,18 @@ internal sealed class FaceModel : IDisposable
             }
         }
         return new SeenFace(theta, encoding);
+    }
+
+    /// <summary>The face that a crop shows, once the crop has been moved a few times to where the encoder saw the face in it.</summary>
+    public SeenFace Settle(Photo photo, Theta theta, int steps)
+    {
+        var seen = new SeenFace(theta, Encode(photo, theta));
+        for (int step = 0; step < steps && FaceFrame.Of(seen.Encoding.Pose) is var own && float.IsFinite(FaceFrame.Off(own)); step++)
+        {
+            theta = theta.After(own);
+            seen = new SeenFace(theta, Encode(photo, theta));
+        }
+        return seen;
     }
 
     /// <summary>

@@ -14,8 +14,9 @@ internal sealed class KnownModel : IDisposable
     /// <param name="presence">Logit.</param>
     /// <param name="depth">T.z, metres.</param>
     /// <param name="sigma">Natural log of the sigma, face-image units.</param>
+    /// <param name="white">What the logit gains in a face image that is all white.</param>
     /// <param name="side">Of the crop that the transformer chooses, in the side of what it looks at.</param>
-    public KnownModel(float presence = 4, float depth = -0.5f, float sigma = -4, float side = 0.8f)
+    public KnownModel(float presence = 4, float depth = -0.5f, float sigma = -4, float side = 0.8f, float white = 0)
     {
         ModelFolder = Path.Combine(_root, "model");
         CanonicalFolder = Path.Combine(_root, "canonical");
@@ -38,7 +39,7 @@ internal sealed class KnownModel : IDisposable
             .Linear("features", "rotation6d", 3, little(6), [1, 0, 0.2f, 0, 1, 0])
             .Linear("features", "translation", 3, none(3), [0, 0, depth])
             .Linear("features", "focal_mm", 3, none(1), [60])
-            .Linear("features", "presence", 3, none(1), [presence]));
+            .Linear("features", "presence", 3, [white / 3, white / 3, white / 3], [presence]));
         Write("landmark_predictor.onnx", new Onnx()
             .Input("features", 1, 3).Input("query_uv", "K", 2).Input("style", 1, 2).Output("position", "K", 3).Output("log_sigma", "K", 1)
             .Linear("query_uv", "plate", 2, [0.2f, 0, 0.03f, 0, 0.2f, -0.02f], [-0.1f, -0.1f, 0])
