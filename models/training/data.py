@@ -269,11 +269,11 @@ def mirrored(source: Source) -> Source:
 
 
 class Samples:
-    """Draws augmented samples from both datasets."""
+    """Draws augmented samples from both datasets; `plain_share` of the crops keep their colours, sharpness and noise."""
 
-    def __init__(self, photos: Photos, renders: Renders | None, face_size: int, render_share: float = 0.45):
+    def __init__(self, photos: Photos, renders: Renders | None, face_size: int, render_share: float = 0.45, plain_share: float = 0.0):
         self.photos, self.renders, self.face_size = photos, renders, face_size
-        self.render_share = render_share if renders else 0.0
+        self.render_share, self.plain_share = render_share if renders else 0.0, plain_share
         self.chances = photos.chance.cumsum()
 
     def draw(self, random: np.random.Generator) -> Source:
@@ -314,7 +314,8 @@ class Samples:
             image = warp(source.image, into, self.face_size)
             if source.rotation is None and random.random() < RECOLOURED_SHARE:
                 image = recolour(image, apply(into, source.points[list(BARE_SKIN)]), random)
-        return {"face": photometric(image, random), **self.labels(source, chosen, theta, compose(invert(theta), square)), "present": not negative}
+        image = image if random.random() < self.plain_share else photometric(image, random)
+        return {"face": image, **self.labels(source, chosen, theta, compose(invert(theta), square)), "present": not negative}
 
     def labels(self, source: Source, chosen: np.ndarray, theta: np.ndarray, place: np.ndarray) -> dict:
         """Of the chosen points of the source, whose pixels `place` [2, 3] brings to the labels' space, and its pose in crop theta."""

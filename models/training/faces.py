@@ -19,7 +19,7 @@ MAX_SIGMA = 0.028  # mean of a face's landmarks, in I'
 CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
 SMALLEST_CROP = 32  # px a side, as in FaceSearch.cs
 CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
-AROUND_SIDES, AROUND_ROLLS, AROUND_STEPS = (0.6, 1, 1.6), (-45, 0, 45), 2  # of the crop's side; degrees; as in FaceSearch.cs
+AROUND_SIDES, AROUND_ROLLS, AROUND_STEPS = (1, 1.6, 2.2), (-45, 0, 45), 3  # of the crop's side; degrees; as in FaceSearch.cs
 # On the mean face, m, as in FaceFrame.cs: between the eyes, the mouth's middle, and outline and ridge of the face.
 EYES, MOUTH = np.array([0, 0.0147, 0.0857]), np.array([0, -0.054, 0.1052])
 OUTLINE = np.array([[0, 0.0735, 0.0922], [0, 0.0137, 0.1044], [0, -0.0148, 0.1253], [0, -0.0955, 0.0995],
@@ -101,7 +101,7 @@ def corrected(network: InfiniteLandmarks, images, answer: dict, threshold: float
 
 
 def around(network: InfiniteLandmarks, image: np.ndarray, theta: np.ndarray, uv: np.ndarray, style: str) -> dict:
-    """F's answers to crops larger, smaller and rolled from `theta` [2, 3], each moved AROUND_STEPS times to where F saw the face:
+    """F's answers to larger and rolled crops from `theta` [2, 3], each moved AROUND_STEPS times to where F saw the face:
     from some of them it comes to rest on a face that S did not frame."""
     starts = [[[side * np.cos(roll), -side * np.sin(roll), 0], [side * np.sin(roll), side * np.cos(roll), 0]]
               for side in AROUND_SIDES for roll in np.radians(AROUND_ROLLS)]

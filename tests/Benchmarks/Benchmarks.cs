@@ -16,6 +16,7 @@ public class Landmarks
     private readonly Uv[] _sparse = [.. Layout.Read("ibug68", File.ReadAllBytes(Path.Combine(FacePipeline.DefaultCanonicalFolder, "layouts", "ibug68.json"))).Queries];
     private readonly Uv[] _dense = [.. Scene.CanonicalMesh().Topology.Vertices];
 
+    private FaceSearch _search = null!;
     private EncodedFace _face = null!;
 
     /// <summary>The side of the face's crop in the photo's; a close-up gets one look, smaller faces two.</summary>
@@ -25,6 +26,7 @@ public class Landmarks
     [GlobalSetup]
     public void Setup()
     {
+        _search = new FaceSearch(_model);
         _photo = Scene.Portrait(_model, 1024, FaceShare);
         _face = _model.Look(_photo).Encoding;
     }
@@ -49,9 +51,32 @@ public class Landmarks
 
     private Answers Answer(Uv[] queries)
     {
-        var face = _model.Look(_photo);
+        var face = _search.Look(_photo);
         return _model.Predict(face.Encoding, queries, StyleWeights.Parse(null, _model.Card), _photo.Name);
     }
+}
+
+/// <summary>What a photo without a face takes before it is refused.</summary>
+public class Searching
+{
+    private readonly FaceModel _model = new(FacePipeline.DefaultModelFolder);
+    private readonly Photo _photo = Scene.Noise(1024, 1024);
+    private FaceSearch _search = null!;
+
+    [GlobalSetup]
+    public void Setup() => _search = new FaceSearch(_model);
+
+    [Benchmark(Baseline = true)]
+    public object OneLook() => _model.Look(_photo);
+
+    [Benchmark]
+    public object LookAround() => _search.Look(_photo);
+
+    [Benchmark]
+    public object Tiles() => _search.FindAll(_photo, _model.Look(_photo), _ => { });
+
+    [GlobalCleanup]
+    public void Close() => _model.Dispose();
 }
 
 /// <summary>The networks' inputs from photos, against a plain loop.</summary>

@@ -7,7 +7,7 @@ cv2 = pytest.importorskip("cv2")
 
 from training.anchors import INNER  # noqa: E402
 from training.canonical import read_layout  # noqa: E402
-from training.data import MAX_MISSING_M, Photos, compose, mean_points, mirrored  # noqa: E402
+from training.data import MAX_MISSING_M, Photos, Samples, compose, mean_points, mirrored  # noqa: E402
 from training.facemesh import POINTS  # noqa: E402
 from training.label import OUTER_POINTS, outer_uv  # noqa: E402
 
@@ -53,6 +53,15 @@ def test_every_point_lies_where_its_uv_says(photos, turned):
     assert np.delete(away, range(POINTS, KNOWN)).max() < (0.001 if turned else 1e-5)  # the mean face's own halves differ by 0.8 mm
     assert away.max() < 0.003  # the inner points lie on flat triangles of FaceMesh's
     assert np.abs(source.points - seen(source.position)).max() < 0.01
+
+
+@pytest.mark.parametrize("share, least, most", ((0.0, 0.0, 0.2), (0.5, 0.4, 0.7), (1.0, 1.0, 1.0)))
+def test_a_share_of_the_crops_keeps_its_colours(monkeypatch, photos, share, least, most):
+    """All pixels are mid grey, which photometric() changes nine times in ten."""
+    monkeypatch.setattr("training.data.warp", lambda image, affine, size: np.full((size, size, 3), 128, np.uint8))
+    samples, random = Samples(photos, None, 48, plain_share=share), np.random.default_rng(2)
+    plain = np.mean([(samples.crop(random, negative_share=0.0)["face"] == 128).all() for _ in range(200)])
+    assert least <= plain <= most
 
 
 def test_composed_affines_do_one_after_the_other():

@@ -37,8 +37,8 @@ internal sealed class FaceSearch(FaceModel model)
     // then moved to where the encoder saw the face. As in the training package's faces.py. Of 768 rendered heads 15 leave doubt;
     // three of them that had been lost, behind a hat, a hand and an arm, are found so, and no more of 290 pictures without a face
     // are let through. With four moves sideways as well, 45 crops found no more.
-    private static readonly float[] AroundSides = [0.6f, 1, 1.6f], AroundRolls = [-45, 0, 45];
-    private const int AroundSteps = 2;
+    private static readonly float[] AroundSides = [1, 1.6f, 2.2f], AroundRolls = [-45, 0, 45];
+    private const int AroundSteps = 3;
 
     // Two heads' centres are a head's width apart, or the nearer one hides the other. What is found this near a head's centre,
     // in half faces, is the same face again, or, where it is much smaller, an ear or a mouth taken for one.
@@ -51,7 +51,7 @@ internal sealed class FaceSearch(FaceModel model)
 
     /// <summary>
     /// The face that draws a look at the whole photo. If none is present there, or the encoder sees it far from the middle of the
-    /// crop even so, it is the surest that is seen from crops around: larger, smaller and rolled ones.
+    /// crop even so, it is the surest that is seen from crops around, larger and rolled.
     /// </summary>
     public SeenFace Look(Photo photo)
     {
