@@ -20,6 +20,7 @@ CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
 SMALLEST_CROP = 32  # px a side, as in FaceSearch.cs
 CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
 AROUND_SIDES, AROUND_ROLLS, AROUND_STEPS = (1, 1.6, 2.2), (-45, 0, 45), 3  # of the crop's side; degrees; as in FaceSearch.cs
+AROUND_AGREE, AROUND_APART = 4, 0.1  # looks, in half sides of a crop; as in FaceSearch.cs
 # On the mean face, m, as in FaceFrame.cs: between the eyes, the mouth's middle, and outline and ridge of the face.
 EYES, MOUTH = np.array([0, 0.0147, 0.0857]), np.array([0, -0.054, 0.1052])
 OUTLINE = np.array([[0, 0.0735, 0.0922], [0, 0.0137, 0.1044], [0, -0.0148, 0.1253], [0, -0.0955, 0.0995],
@@ -114,6 +115,13 @@ def around(network: InfiniteLandmarks, image: np.ndarray, theta: np.ndarray, uv:
     return answer
 
 
+def agreed(looks: dict, shown: np.ndarray) -> np.ndarray:
+    """Which of the looks that show a face came to rest where some of the others did."""
+    theta = looks["theta"]
+    apart = np.linalg.norm(theta[:, None, :, 2] - theta[None, :, :, 2], axis=2) / np.sqrt(np.abs(np.linalg.det(theta[:, :, :2])))[:, None]
+    return shown & (((apart < AROUND_APART) & shown).sum(1) >= AROUND_AGREE)
+
+
 def doubtful(answer: dict, threshold: float) -> np.ndarray:
     """Indices of the images where no face is present, or F sees it far from the middle of the crop even so."""
     own = [own_crop(*pose) for pose in zip(answer["rotation"], answer["translation"], answer["focal_mm"][:, 0])]
@@ -156,7 +164,7 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
     result = corrected(network, images, answer, threshold, uv, style)
     for unsure in doubtful(result, threshold):
         looks = around(network, images[unsure], result["theta"][unsure], uv, style)
-        sigma = np.where(acceptable(looks, images[unsure], threshold), sigma_of(looks), np.inf)
+        sigma = np.where(agreed(looks, acceptable(looks, images[unsure], threshold)), sigma_of(looks), np.inf)
         present = result["presence"][unsure] >= threshold
         if sigma.min() < np.exp(result["log_sigma"][unsure]).mean() if present else sigma.min() <= MAX_SIGMA:
             for key, value in looks.items():

@@ -19,7 +19,7 @@ public sealed class FaceSearchTests
     [InlineData(-3, false)] // A sigma of 0.05: whatever is there is no face.
     public void A_face_that_a_look_at_the_photo_does_not_show_is_seen_from_a_crop_around(float logSigma, bool found)
     {
-        using var known = new KnownModel(presence: -4, sigma: logSigma, side: 0.4f, white: 16);
+        using var known = new KnownModel(presence: -4, sigma: logSigma, side: 0.4f, white: 16, turned: 0, up: 0.011f);
         using var model = new FaceModel(known.ModelFolder, addAccelerator: null);
         var first = model.Look(Ring);
         Assert.InRange(first.Encoding.Presence, 0, model.Card.PresenceThreshold);

@@ -46,7 +46,7 @@ def test_looks_are_chosen_and_kept_by_the_servers_numbers():
     lists = {name: tuple(float(Fraction(re.sub("[f ]", "", number))) for number in numbers.split(",")) for name, numbers in re.findall(r"\b(\w+) = \[([^\]]+)\]", search)
              if name in ("TileSides", "AroundSides", "AroundRolls")}
     assert (lists["TileSides"], lists["AroundSides"], lists["AroundRolls"]) == (faces.TILE_SIDES, faces.AROUND_SIDES, faces.AROUND_ROLLS)
-    assert servers["AroundSteps"] == faces.AROUND_STEPS
+    assert (servers["AroundSteps"], servers["AroundAgree"], servers["AroundApart"]) == (faces.AROUND_STEPS, faces.AROUND_AGREE, faces.AROUND_APART)
 
 
 @pytest.mark.parametrize("side, looks", ((0.3, 2), (0.65, 2), (0.75, 1)))
@@ -130,6 +130,15 @@ def test_a_face_that_s_does_not_frame_is_seen_from_a_crop_around(monkeypatch, si
     wider = np.linalg.det(result["theta"][:, :, :2]) > 1.3 * np.linalg.det(first["theta"][:, :, :2])
     assert wider.tolist() == [found, False]
     assert (result["theta"][1] == first["theta"][1]).all()
+
+
+def test_looks_agree_where_enough_of_those_that_show_a_face_come_to_rest():
+    near, far = np.array([[0.5, 0, 0.1], [0, 0.5, 0]]), np.array([[0.5, 0, 0.2], [0, 0.5, 0]])
+    looks = {"theta": np.stack([near] * faces.AROUND_AGREE + [far] * faces.AROUND_AGREE + [near])}
+    shown = np.ones(len(looks["theta"]), bool)
+    assert faces.agreed(looks, shown).all()
+    shown[-2:] = False  # one of the far ones and the last near one show no face
+    assert faces.agreed(looks, shown).tolist() == [True] * faces.AROUND_AGREE + [False] * (faces.AROUND_AGREE + 1)
 
 
 def test_a_present_face_is_left_only_for_one_that_is_surer():

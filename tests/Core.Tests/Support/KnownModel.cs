@@ -16,7 +16,9 @@ internal sealed class KnownModel : IDisposable
     /// <param name="sigma">Natural log of the sigma, face-image units.</param>
     /// <param name="white">What the logit gains in a face image that is all white.</param>
     /// <param name="side">Of the crop that the transformer chooses, in the side of what it looks at.</param>
-    public KnownModel(float presence = 4, float depth = -0.5f, float sigma = -4, float side = 0.8f, float white = 0)
+    /// <param name="turned">Tangent of the plate's yaw.</param>
+    /// <param name="up">T.y, metres.</param>
+    public KnownModel(float presence = 4, float depth = -0.5f, float sigma = -4, float side = 0.8f, float white = 0, float turned = 0.2f, float up = 0)
     {
         ModelFolder = Path.Combine(_root, "model");
         CanonicalFolder = Path.Combine(_root, "canonical");
@@ -36,8 +38,8 @@ internal sealed class KnownModel : IDisposable
             .Input("face", "V", 3, 64, 64)
             .Output("features", "V", 3).Output("rotation6d", "V", 6).Output("translation", "V", 3).Output("focal_mm", "V", 1).Output("presence", "V", 1)
             .MeanColour("face", "features")
-            .Linear("features", "rotation6d", 3, little(6), [1, 0, 0.2f, 0, 1, 0])
-            .Linear("features", "translation", 3, none(3), [0, 0, depth])
+            .Linear("features", "rotation6d", 3, little(6), [1, 0, turned, 0, 1, 0])
+            .Linear("features", "translation", 3, none(3), [0, up, depth])
             .Linear("features", "focal_mm", 3, none(1), [60])
             .Linear("features", "presence", 3, [white / 3, white / 3, white / 3], [presence]));
         Write("landmark_predictor.onnx", new Onnx()
