@@ -15,7 +15,7 @@ from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLa
 
 BATCH = 32
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
-MAX_SIGMA = 0.028  # mean of a face's landmarks, in I'
+MAX_SIGMA = 0.024  # mean of a face's landmarks, in I'
 CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
 SMALLEST_CROP = 32  # px a side, as in FaceSearch.cs
 CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
