@@ -36,7 +36,8 @@ internal sealed class FaceSearch(FaceModel model)
     // Crops that the encoder looks around from, of the side and turned by the degrees of the one in doubt, and how often each is
     // then moved to where the encoder saw the face. As in the training package's faces.py. Of 5,000 rendered heads that weights
     // 0.11.0 had not seen, 74 leave doubt; tiles alone find 38 of them, looking around first finds 51 (without the rule that some
-    // agree, and by a sigma of 0.028 in the style render), all but one to within 10 % of the outer eyes' distance. Smaller crops, and crops turned by 90 degrees, take as long and make the landmarks no better.
+    // agree, and by a sigma of 0.028 in the style render), all but one to within 10 % of the outer eyes' distance. Smaller crops, and
+    // crops turned by 90 degrees, take as long and make the landmarks no better.
     private static readonly float[] AroundSides = [1, 1.6f, 2.2f], AroundRolls = [-45, 0, 45];
     private const int AroundSteps = 3;
 
