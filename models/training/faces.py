@@ -15,7 +15,9 @@ from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLa
 
 BATCH = 32
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
-MAX_SIGMA = 0.024  # mean of a face's landmarks, in I'
+MAX_SIGMA = 0.024  # mean of a face's landmarks, in I'; as in FaceSearch.cs
+PROBE = np.stack(np.meshgrid(*[np.linspace(0.2, 0.8, 8)] * 2), -1).reshape(-1, 2)  # uv, from the brows to the lower lip; as in FaceSearch.cs
+JUDGED_IN = "photo"  # the server's default style, by whose sigmas it judges a face, whichever style is asked for
 CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
 SMALLEST_CROP = 32  # px a side, as in FaceSearch.cs
 CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
@@ -61,14 +63,15 @@ def answers(network: InfiniteLandmarks, images, uv: np.ndarray, style: str, tile
 
 
 def read_at(network: InfiniteLandmarks, images, theta: torch.Tensor, uv: np.ndarray, style: str) -> dict:
-    """The network's answer to each image's face at theta [B, 2, 3], as arrays over all images: as `read`, and theta and
-    photo_points [B, K, 2] in [-1, 1] of the square."""
-    query, found = torch.from_numpy(uv.astype(np.float32)), []
+    """The network's answer to each image's face at theta [B, 2, 3], as arrays over all images: as `read`, and theta,
+    photo_points [B, K, 2] in [-1, 1] of the square, and doubt [B], how unsure it is of the face: the mean sigma over PROBE, in I'."""
+    query, probe, found = *(torch.from_numpy(points.astype(np.float32)) for points in (uv, PROBE)), []
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
             batch, part = images[start : start + BATCH], theta[start : start + BATCH]
-            answer = network.read(crops(batch, part, network.preset.face_size), query.expand(len(batch), -1, -1), code_of(style, len(batch)))
-            answer |= {"theta": part, "photo_points": to_photo(part, answer["points"])}
+            encoding = network.encoder.encode(crops(batch, part, network.preset.face_size))
+            answer, judged = (network.interpret(encoding, points.expand(len(batch), -1, -1), code_of(name, len(batch))) for points, name in ((query, style), (probe, JUDGED_IN)))
+            answer |= {"theta": part, "photo_points": to_photo(part, answer["points"]), "doubt": judged["log_sigma"].exp().mean(1)}
             found.append({key: value.numpy() for key, value in answer.items()})
     return {key: np.concatenate([part[key] for part in found]) for key in found[0]}
 
@@ -128,11 +131,6 @@ def doubtful(answer: dict, threshold: float) -> np.ndarray:
     return np.flatnonzero([presence < threshold or off(crop) > CROP_OFF for presence, crop in zip(answer["presence"], own)])
 
 
-def sigma_of(looks: dict) -> np.ndarray:
-    """How unsure each look is of its landmarks: the mean of their sigmas, in I'."""
-    return np.exp(looks["log_sigma"]).mean(1)
-
-
 def acceptable(looks: dict, image: np.ndarray, threshold: float) -> np.ndarray:
     """Whether each look at an image shows a face, by its presence (a logit) and the size of its crop."""
     side = np.sqrt(np.abs(np.linalg.det(looks["theta"][:, :, :2]))) * max(image.shape[:2])
@@ -164,11 +162,11 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
     result = corrected(network, images, answer, threshold, uv, style)
     for unsure in doubtful(result, threshold):
         looks = around(network, images[unsure], result["theta"][unsure], uv, style)
-        sigma = np.where(agreed(looks, acceptable(looks, images[unsure], threshold)), sigma_of(looks), np.inf)
+        doubt = np.where(agreed(looks, acceptable(looks, images[unsure], threshold)), looks["doubt"], np.inf)
         present = result["presence"][unsure] >= threshold
-        if sigma.min() < np.exp(result["log_sigma"][unsure]).mean() if present else sigma.min() <= MAX_SIGMA:
+        if doubt.min() < result["doubt"][unsure] if present else doubt.min() <= MAX_SIGMA:
             for key, value in looks.items():
-                result[key][unsure] = value[sigma.argmin()]
+                result[key][unsure] = value[doubt.argmin()]
     kept = result["presence"] >= threshold
     for lost in np.flatnonzero(~kept):
         tiles = tiles_of(images[lost])
@@ -177,16 +175,15 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
         seen = answers(network, [images[lost]] * len(tiles), uv, style, tiles)
         seen = corrected(network, [images[lost]] * len(tiles), seen, threshold, uv, style)
         looks = {key: np.concatenate([answer[key][lost : lost + 1], value]) for key, value in seen.items()}
-        sigma = sigma_of(looks)
-        accepted = acceptable(looks, images[lost], threshold) & (sigma <= MAX_SIGMA)
+        accepted = acceptable(looks, images[lost], threshold) & (looks["doubt"] <= MAX_SIGMA)
         kept[lost] = accepted.any()
-        best = largest(looks, sigma, accepted) if kept[lost] else looks["presence"].argmax()
+        best = largest(looks, accepted) if kept[lost] else looks["presence"].argmax()
         for key, value in looks.items():
             result[key][lost] = value[best]
     return result, kept
 
 
-def largest(looks: dict, sigma: np.ndarray, accepted: np.ndarray) -> int:
+def largest(looks: dict, accepted: np.ndarray) -> int:
     """Of the accepted looks at an image, the surest at its largest face: what is near and much smaller is a part of it."""
     zoom = np.sqrt(np.abs(np.linalg.det(looks["theta"][:, :, :2])))
     scale = 2 * looks["focal_mm"][:, 0] / SENSOR_MM / -looks["translation"][:, 2]  # of the face image, at the head's depth
@@ -194,7 +191,7 @@ def largest(looks: dict, sigma: np.ndarray, accepted: np.ndarray) -> int:
     first = radius.argmax()
     head = apply(looks["theta"][first], scale[first] * looks["translation"][first, :2] * [1, -1])
     same = accepted & (np.linalg.norm(looks["photo_points"].mean(1) - head, axis=1) < COVER * radius[first]) & (radius >= ALIKE * radius[first])
-    return int(np.where(same, sigma, np.inf).argmin())
+    return int(np.where(same, looks["doubt"], np.inf).argmin())
 
 
 def found_in(network: InfiniteLandmarks, images, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:

@@ -1,4 +1,5 @@
 """Looking again where the crop was off: the crop round a face in its pose, and whom it is given to."""
+import json
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -12,11 +13,13 @@ torch = pytest.importorskip("torch")
 from training import faces  # noqa: E402
 from training.canonical import read_layout  # noqa: E402
 from training.data import EYES, MOUTH, label_theta  # noqa: E402
-from training.network import POSITION_MAP, chain  # noqa: E402
+from training.network import POSITION_MAP, STYLES, chain  # noqa: E402
 
 SERVER = Path(__file__).parents[2] / "server" / "Core" / "Inference"
+MODEL = Path(__file__).parents[2] / "models" / "compact"
 OUTLINE = [10, 6, 4, 152, 54, 284, 234, 454, 172, 397, 136, 365]  # of FaceMesh's points
 FRONTAL = np.eye(3), np.array([0, 0.011, -0.5]), 60.0
+FACE_ITSELF = SimpleNamespace(encode=lambda face: face)  # of networks whose answers are made of the face image
 
 
 @pytest.fixture
@@ -49,6 +52,13 @@ def test_looks_are_chosen_and_kept_by_the_servers_numbers():
     assert (servers["AroundSteps"], servers["AroundAgree"], servers["AroundApart"]) == (faces.AROUND_STEPS, faces.AROUND_AGREE, faces.AROUND_APART)
 
 
+def test_a_face_is_judged_where_and_how_the_server_judges_it():
+    side, first, width, last = re.search(r"from v in Enumerable.Range\(0, (\d+)\).+?new Uv\(([\d.]+)f \+ \(([\d.]+)f \* u / (\d+)\)", (SERVER / "FaceSearch.cs").read_text()).groups()
+    axis = float(first) + float(width) * np.arange(int(side)) / int(last)
+    assert np.allclose(faces.PROBE, [[u, v] for v in axis for u in axis])
+    assert faces.JUDGED_IN == json.loads((MODEL / "model.json").read_text())["defaultStyle"]
+
+
 @pytest.mark.parametrize("side, looks", ((0.3, 2), (0.65, 2), (0.75, 1)))
 def test_a_small_face_gets_a_second_look_a_close_up_does_not(side, looks):
     look = torch.tensor([[[side, -0.1, 0.0], [0.1, side, 0.0]]])
@@ -76,13 +86,13 @@ def test_only_a_present_face_whose_crop_was_off_is_looked_at_again():
     poses, presence = [near, far, far, lost], np.array([3.0, 3, -3, 3])
     theta = np.stack([np.c_[np.eye(2) * 0.4, [0.1 * i, 0]] for i in range(4)]).astype(np.float32)
     answer = {"rotation": np.stack([pose[0] for pose in poses]), "translation": np.stack([pose[1] for pose in poses]), "focal_mm": np.full((4, 1), 60.0),
-              "presence": presence, "theta": theta, "photo_points": np.zeros((4, 1, 2), np.float32)}
+              "presence": presence, "theta": theta, "photo_points": np.zeros((4, 1, 2), np.float32), "doubt": np.zeros(4)}
 
     def network(presence):
-        read = lambda face, uv, style: {
+        interpret = lambda face, uv, style: {
             "rotation": torch.eye(3)[None], "translation": torch.tensor([[0, 0.011, -0.5]]), "focal_mm": torch.full((1, 1), 60.0),
-            "presence": torch.tensor([presence]), "points": torch.full((1, 1, 2), 0.5)}
-        return SimpleNamespace(preset=SimpleNamespace(face_size=192), read=read)
+            "presence": torch.tensor([presence]), "points": torch.full((1, 1, 2), 0.5), "log_sigma": torch.zeros(1, uv.shape[1])}
+        return SimpleNamespace(preset=SimpleNamespace(face_size=192), encoder=FACE_ITSELF, interpret=interpret)
 
     images = [np.zeros((90, 80, 3), np.uint8)] * 4
     result = faces.corrected(network(2.0), images, answer, 0.0, np.full((1, 2), 0.5), "photo")
@@ -98,18 +108,18 @@ def test_only_a_present_face_whose_crop_was_off_is_looked_at_again():
 
 
 class Rooms:
-    """A network that sees a face where the crop is white: the whiter, the surer. Its pose is always the crop's own."""
+    """A network that sees a face where the crop is white: the whiter, the surer, but for renders unsure. Its pose is always the crop's own."""
 
-    preset = SimpleNamespace(face_size=48)
+    preset, encoder = SimpleNamespace(face_size=48), FACE_ITSELF
 
     def __init__(self, least_sigma: float):
         self.least_sigma = least_sigma
 
-    def read(self, face, uv, style):
+    def interpret(self, face, uv, style):
         white = face.mean((1, 2, 3))
         count = len(face)
         return {"rotation": torch.eye(3).expand(count, -1, -1), "translation": torch.tensor([[0, 0.011, -0.5]]).expand(count, -1), "focal_mm": torch.full((count, 1), 60.0),
-                "presence": 16 * white - 4, "log_sigma": (np.log(self.least_sigma) - white)[:, None].expand(-1, uv.shape[1]), "points": torch.zeros(count, uv.shape[1], 2)}
+                "presence": 16 * white - 4, "log_sigma": (np.log(self.least_sigma) - white + (style[:, STYLES.index("render")] * 5))[:, None].expand(-1, uv.shape[1]), "points": torch.zeros(count, uv.shape[1], 2)}
 
     def transformer(self, image):
         return torch.tensor([[[0.4, 0, 0], [0, 0.4, 0]]]).expand(len(image), -1, -1)
@@ -119,13 +129,15 @@ RING = np.full((400, 400, 3), 255, np.uint8)
 RING[150:250, 150:250] = 0  # what S takes for the face, and a little more, is dark
 
 
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("sigma, found", ((0.03, True), (0.1, False)))
-def test_a_face_that_s_does_not_frame_is_seen_from_a_crop_around(monkeypatch, sigma, found):
+def test_a_face_that_s_does_not_frame_is_seen_from_a_crop_around(monkeypatch, sigma, found, style):
+    """Found or not, whichever style is asked for: the server judges by one."""
     monkeypatch.setattr(faces, "tiles_of", lambda image: [])
     network, uv = Rooms(sigma), np.full((3, 2), 0.5)
-    first = faces.answers(network, [RING, 255 - RING], uv, "photo")
+    first = faces.answers(network, [RING, 255 - RING], uv, style)
     assert first["presence"][0] < 0 < first["presence"][1]
-    result, kept = faces.search(network, [RING, 255 - RING], first, 0.0, uv, "photo")
+    result, kept = faces.search(network, [RING, 255 - RING], first, 0.0, uv, style)
     assert kept.tolist() == [found, True]
     wider = np.linalg.det(result["theta"][:, :, :2]) > 1.3 * np.linalg.det(first["theta"][:, :, :2])
     assert wider.tolist() == [found, False]
@@ -148,8 +160,8 @@ def test_a_present_face_is_left_only_for_one_that_is_surer():
         image = np.full((400, 400, 3), around, np.uint8)
         image[150:250, 150:250] = 128
         network = Rooms(0.01)
-        read = network.read
-        network.read = lambda face, uv, style: read(face, uv, style) | {"translation": torch.tensor([[0, 0.011, -0.4]]).expand(len(face), -1)}
+        interpret = network.interpret
+        network.interpret = lambda face, uv, style: interpret(face, uv, style) | {"translation": torch.tensor([[0, 0.011, -0.4]]).expand(len(face), -1)}
         first = faces.answers(network, [image], uv, "photo")
         assert first["presence"][0] > 0
         settled = faces.corrected(network, [image], first, 0.0, uv, "photo")
