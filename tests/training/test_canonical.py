@@ -84,6 +84,19 @@ def test_layouts_are_symmetric_and_on_the_chart(name, count):
     assert nearest.max() < 0.004
 
 
+@pytest.mark.parametrize("eye, points", (("right_eye", (246, 161, 160, 159, 158, 157, 173, 7, 163, 144, 145, 153, 154, 155)),
+                                         ("left_eye", (466, 388, 387, 386, 385, 384, 398, 249, 390, 373, 374, 380, 381, 382))))
+def test_facemesh_lids_are_beside_the_eye_and_not_on_it(mesh, eye, points):
+    """In photographs these points lie on the margins of the lids; on the eyeball they would teach lids that are too far open."""
+    _, uv, quads = mesh
+    lids = np.array(json.loads((CANONICAL / "layouts" / "facemesh468.json").read_text())["uv"])[list(points)]
+    corners = uv[quads[eye]]  # [M, 4, 2]
+    ahead, to_point = np.roll(corners, -1, 1) - corners, lids[:, None, None] - corners
+    inside = (ahead[..., 0] * to_point[..., 1] - ahead[..., 1] * to_point[..., 0] > 0).all(2).any(1)
+    assert not inside.any()
+    assert np.linalg.norm(lids[:, None] - uv[np.unique(quads[eye])], axis=2).min(1).max() < 0.025  # the eye is 0.14 wide
+
+
 @pytest.fixture(scope="module")
 def built():
     data = os.environ.get("MFF_DATA")
