@@ -25,10 +25,10 @@ internal sealed class FaceSearch(FaceModel model)
     private static readonly float[] TileSides = [1 / 2f, 1 / 4f];
 
     // The presence threshold is chosen for one look a photo; fifty looks let through fifty times as many wrong places, which
-    // betray themselves by uncertain landmarks. Measured with weights 0.11.0: of 734 rendered heads 98 % have a mean sigma under
-    // 0.025 face-image units (the outer eyes are 0.7 apart), of 443 portraits 99 % under 0.010. With 0.12.0, eight of 290 pictures
-    // without a face show one to a tile of a sigma under 0.028, three under 0.024, and the rendered heads' figures are the same by both.
-    private const float MaxSigma = 0.024f;
+    // betray themselves by uncertain landmarks. Measured with weights 0.13.0, in face-image units (the outer eyes are 0.7 apart): of ten
+    // rendered heads that only such looks show, the eight found to within 13 % of the outer eyes' distance have a mean sigma of 0.003 to
+    // 0.013 and one found elsewhere 0.020; of four pictures without a face that show one, one is under 0.018, and all are under 0.022.
+    private const float MaxSigma = 0.018f;
 
     // A crop of fewer photo pixels a side shows too little to tell a face by.
     private const float SmallestCrop = 32;
