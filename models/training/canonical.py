@@ -16,12 +16,12 @@ MAP_SIZE = 512  # texels a side of the position map
 LAYOUTS = Path(__file__).parents[1] / "canonical" / "layouts"
 
 # Of the landmarks on one half of the face, uv, placed by hand on the training portraits and on the mean of their atlases (skin.py): on the
-# upper half of the brows' hair, the nose's lower edge, the lids' and the lips' edges; the lower lip's inner edge, of a closed mouth,
-# lies on the mouth's cap. How far along a lid or a lip a point lies, how high on a brow and how near the bridge of the nose the eye's inner
-# corner is, a picture does not tell: there they follow the mean positions of these points that dlib publishes for its alignment of faces.
+# brows' hair, the nose's lower edge, the lids' and the lips' edges; the lower lip's inner edge, of a closed mouth, lies on the mouth's cap.
+# How far along a lid or a lip a point lies, and how near the nose the eye's inner corner, a picture does not tell: there they follow the
+# mean positions of these points that dlib publishes for its alignment of faces.
 # ICT-FaceKit's vertices are some 2 % of the outer eyes' distance off these: its model has no texture to tell by.
 PLACED = {
-    17: (0.1920, 0.7388), 18: (0.2495, 0.7886), 19: (0.3258, 0.8098), 20: (0.4014, 0.8072), 21: (0.4529, 0.7923), 31: (0.3958, 0.5052),
+    17: (0.1920, 0.7388), 18: (0.2498, 0.7859), 19: (0.3259, 0.8067), 20: (0.4016, 0.8043), 21: (0.4530, 0.7907), 31: (0.3958, 0.5052),
     32: (0.4475, 0.5045), 33: (0.5000, 0.5100), 36: (0.2449, 0.6676), 37: (0.2999, 0.7210), 38: (0.3565, 0.7241), 39: (0.3875, 0.6784),
     40: (0.3375, 0.6480), 41: (0.2822, 0.6399), 48: (0.3583, 0.3873), 49: (0.3984, 0.4330), 50: (0.4498, 0.4542), 51: (0.5000, 0.4531),
     57: (0.5000, 0.3125), 58: (0.4442, 0.3158), 59: (0.3962, 0.3326), 60: (0.3757, 0.4007), 61: (0.4498, 0.4303), 62: (0.5000, 0.4342),
