@@ -24,7 +24,7 @@ CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
 AROUND_SIDES, AROUND_ROLLS, AROUND_STEPS = (1, 1.6, 2.2), (-45, 0, 45), 3  # of the crop's side; degrees; as in FaceSearch.cs
 AROUND_AGREE, AROUND_APART = 4, 0.1  # looks, in half sides of a crop; as in FaceSearch.cs
 # On the mean face, m, as in FaceFrame.cs: between the eyes, the mouth's middle, and outline and ridge of the face.
-EYES, MOUTH = np.array([0, 0.0147, 0.0857]), np.array([0, -0.054, 0.1052])
+EYES, MOUTH = np.array([0, 0.0134, 0.0840]), np.array([0, -0.054, 0.1052])
 OUTLINE = np.array([[0, 0.0735, 0.0922], [0, 0.0137, 0.1044], [0, -0.0148, 0.1253], [0, -0.0955, 0.0995],
                     [-0.0632, 0.0522, 0.0582], [0.0632, 0.0522, 0.0582], [-0.0717, -0.007, 0.0427], [0.0717, -0.007, 0.0427],
                     [-0.0554, -0.0693, 0.0557], [0.0554, -0.0693, 0.0557], [-0.0475, -0.078, 0.0645], [0.0475, -0.078, 0.0645]])

@@ -10,7 +10,7 @@ internal static class FaceFrame
     private const float NearestDepth = 0.05f; // m
 
     // On the mean face, metres: between the eyes, the mouth's middle, and outline and ridge of the face.
-    private static readonly Vector3 Eyes = new(0, 0.0147f, 0.0857f), Mouth = new(0, -0.054f, 0.1052f);
+    private static readonly Vector3 Eyes = new(0, 0.0134f, 0.0840f), Mouth = new(0, -0.054f, 0.1052f);
 
     private static readonly Vector3[] Outline =
     [
