@@ -142,11 +142,10 @@ def test_a_part_of_a_face_is_no_face_beside_it():
     # A face found twice, its ear, which is surer of itself, and a small face far away.
     zoom, centre = np.array([0.30, 0.32, 0.06, 0.08]), np.array([[0, 0], [0.01, 0], [0.2, 0], [0.9, 0.5]])
     looks = {"theta": np.concatenate([np.eye(2) * zoom[:, None, None], centre[:, :, None]], 2), "focal_mm": np.full((4, 1), 60.0), "translation": np.tile([0, 0, -0.5], (4, 1)),
-             "photo_points": np.repeat(centre[:, None], 51, 1)}
-    sigma = np.array([0.02, 0.03, 0.01, 0.015])
-    assert largest(looks, sigma, np.ones(4, bool)) == 0  # the surer look at the larger face
-    assert largest(looks, sigma, np.array([False, True, True, True])) == 1
-    assert largest(looks, sigma, np.array([False, False, False, True])) == 3
+             "photo_points": np.repeat(centre[:, None], 51, 1), "doubt": np.array([0.02, 0.03, 0.01, 0.015])}
+    assert largest(looks, np.ones(4, bool)) == 0  # the surer look at the larger face
+    assert largest(looks, np.array([False, True, True, True])) == 1
+    assert largest(looks, np.array([False, False, False, True])) == 3
 
 
 def test_the_command(tmp_path):
