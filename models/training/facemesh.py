@@ -26,8 +26,6 @@ HEAD_CHANNELS = 32
 # Points by name; right and left are the subject's (the subject's right eye is on the image's left).
 RIGHT_OUTER_EYE, RIGHT_INNER_EYE, LEFT_INNER_EYE, LEFT_OUTER_EYE = 33, 133, 362, 263
 NOSE_TIP, CHIN = 4, 152
-# On the margins of the right eye's lids, from the outer corner to the inner one, without these.
-RIGHT_UPPER_LID, RIGHT_LOWER_LID = [246, 161, 160, 159, 158, 157, 173], [7, 163, 144, 145, 153, 154, 155]
 # The 51 inner points of the 68-point iBUG markup (its points 17 to 67, in its order).
 INNER_POINTS = [
     70, 63, 105, 66, 107, 336, 296, 334, 293, 300,                      # brows, right then left

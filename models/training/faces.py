@@ -65,12 +65,14 @@ def answers(network: InfiniteLandmarks, images, uv: np.ndarray, style: str, tile
 def read_at(network: InfiniteLandmarks, images, theta: torch.Tensor, uv: np.ndarray, style: str) -> dict:
     """The network's answer to each image's face at theta [B, 2, 3], as arrays over all images: as `read`, and theta,
     photo_points [B, K, 2] in [-1, 1] of the square, and doubt [B], how unsure it is of the face: the mean sigma over PROBE, in I'."""
-    query, probe, found = *(torch.from_numpy(points.astype(np.float32)) for points in (uv, PROBE)), []
+    query, probe = (torch.from_numpy(points.astype(np.float32)) for points in (uv, PROBE))
+    found = []
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
             batch, part = images[start : start + BATCH], theta[start : start + BATCH]
             encoding = network.encoder.encode(crops(batch, part, network.preset.face_size))
-            answer, judged = (network.interpret(encoding, points.expand(len(batch), -1, -1), code_of(name, len(batch))) for points, name in ((query, style), (probe, JUDGED_IN)))
+            ask = lambda points, name: network.interpret(encoding, points.expand(len(batch), -1, -1), code_of(name, len(batch)))
+            answer, judged = ask(query, style), ask(probe, JUDGED_IN)
             answer |= {"theta": part, "photo_points": to_photo(part, answer["points"]), "doubt": judged["log_sigma"].exp().mean(1)}
             found.append({key: value.numpy() for key, value in answer.items()})
     return {key: np.concatenate([part[key] for part in found]) for key in found[0]}

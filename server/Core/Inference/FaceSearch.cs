@@ -26,8 +26,9 @@ internal sealed class FaceSearch(FaceModel model)
 
     // The presence threshold is chosen for one look a photo; fifty looks let through fifty times as many wrong places, which
     // betray themselves by uncertain landmarks. Measured with weights 0.13.0, in face-image units (the outer eyes are 0.7 apart): of ten
-    // rendered heads that only such looks show, the eight found to within 13 % of the outer eyes' distance have a mean sigma of 0.003 to
-    // 0.013 and one found elsewhere 0.020; of four pictures without a face that show one, one is under 0.018, and all are under 0.022.
+    // rendered heads that only such looks show, eight have a mean sigma of 0.003 to 0.013 and are found to within 13 % of the outer eyes'
+    // distance, one of 0.0196 to 9 %, and one of 0.0200 elsewhere; of four pictures without a face that show one, three lie between 0.018
+    // and 0.022. The ninth head is the price.
     private const float MaxSigma = 0.018f;
 
     // A crop of fewer photo pixels a side shows too little to tell a face by.
