@@ -89,6 +89,9 @@ class Scene:
     white: np.ndarray = field(default_factory=lambda: np.array([0.72, 0.68, 0.64]))
     iris_radius: float = 0.0063
     pupil_radius: float = 0.0022
+    lashes: np.ndarray = field(default_factory=lambda: np.array([0.02, 0.015, 0.01]))  # linear
+    lash_density: np.ndarray = field(default_factory=lambda: np.array([0.7, 0.2]))  # of the upper and the lower lid, 0..1
+    lash_length: float = 0.007
     shells: list[Shell] = field(default_factory=list)
     solids: list[Solid] = field(default_factory=list)  # occlude
     lenses: list[Solid] = field(default_factory=list)  # do not
@@ -128,6 +131,44 @@ def project(points: np.ndarray, rotation, translation, focal_mm) -> np.ndarray:
     return camera[..., :2] * [1, -1] / -camera[..., 2:] * (2 * focal_mm / SENSOR_MM)
 
 
+def split_rim(mean: np.ndarray, rim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The upper and the lower lid's margin, each the vertices of an eye's rim [n] from corner to corner, the corners in both."""
+    x = mean[rim, 0]
+    rim = np.roll(rim, -int(x.argmin()))
+    end = int(mean[rim, 0].argmax())
+    chains = rim[: end + 1], np.append(rim[0], rim[: end - 1 : -1])
+    return tuple(sorted(chains, key=lambda chain: -mean[chain, 1].mean()))
+
+
+def to_line(points: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """Distances [n] of points [n, 3] from the segments of a line [m, 3]."""
+    start, along = line[:-1], np.diff(line, axis=0)
+    to = points[:, None] - start
+    part = np.clip((to * along).sum(2) / np.maximum((along**2).sum(1), 1e-12), 0, 1)
+    return np.linalg.norm(to - part[..., None] * along, axis=2).min(1)
+
+
+def lash_strip(margin: np.ndarray, centre: np.ndarray, opposite: np.ndarray, length: float, density: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lashes of a lid's margin [n, 3], away from the eyeball's centre [3] and curled away from the other lid, about opposite [3].
+
+    Returns vertices [3 n, 6], position and FRAGMENT_LASH's three numbers, and triangles [4 (n - 1), 3].
+    """
+    count = len(margin)
+    out, along = unit(margin - centre), unit(np.gradient(margin, axis=0))
+    away = unit(np.cross(out, along))
+    away *= np.sign((away * (margin - opposite)).sum(1).mean())
+    share = np.linspace(0, 1, count)
+    full = np.minimum(1, 8 * share * (1 - share))[:, None] ** 0.5  # shorter at the corners
+    distance = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(margin, axis=0), axis=1))])
+    rows = []
+    for part, curl in ((0.0, 0.0), (0.5, 0.25), (1.0, 0.5)):
+        position = margin + length * part * full * unit(out + curl * away)
+        rows.append(np.concatenate([position, np.stack([np.full(count, part), distance, density * full[:, 0]], 1)], 1))
+    quads = np.arange(count - 1)[:, None] + [0, 1, count + 1, count]
+    quads = np.concatenate([quads, quads + count])
+    return np.concatenate(rows), np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+
+
 class Renderer:
     """Draws heads of one canonical face. Not for several threads."""
 
@@ -160,7 +201,7 @@ class Renderer:
                          for layers, name in self.skin_programs.items()}
         self.programs |= {
             "inside": make(shaders.VERTEX_HEAD, shaders.FRAGMENT_INSIDE),
-            "eye": make(shaders.VERTEX_EYE, shaders.FRAGMENT_EYE), "cloth": make(shaders.VERTEX_SHELL, shaders.FRAGMENT_SHELL),
+            "eye": make(shaders.VERTEX_EYE, shaders.FRAGMENT_EYE), "lash": make(shaders.VERTEX_LASH, shaders.FRAGMENT_LASH), "cloth": make(shaders.VERTEX_SHELL, shaders.FRAGMENT_SHELL),
             "hair": make(shaders.VERTEX_SHELL, shaders.defined(shaders.FRAGMENT_SHELL, ("HAIR_SHELL",))),
             "solid": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_SOLID), "lens": make(shaders.VERTEX_SOLID, shaders.FRAGMENT_LENS),
             "depth": make(shaders.VERTEX_DEPTH, shaders.FRAGMENT_DEPTH), "unlit": make(shaders.VERTEX_UNLIT, shaders.FRAGMENT_UNLIT)}
@@ -198,11 +239,10 @@ class Renderer:
         for name, part in SCLERA.items():
             own = eye_triangles[(eye_triangles >= part.start).all(1) & (eye_triangles < part.stop).all(1)] - part.start
             centre, _ = fit_sphere(ict.mean[part])
-            local = self.context.buffer(reserve=(part.stop - part.start) * 12)
-            self.eyes[name] = (part, centre - ict.mean[part].mean(0), local, self._array(
-                "eye", [(local, "3f", "position"), (buffer(ict.mean[part] - centre), "3f", "rest")], buffer(own, "i4")))
-        rims = surface.rims
-        self.upper_lids = {name: rims[name][np.argsort(-surface.mean[rims[name], 1])[:12]] for name in ("left_eye", "right_eye")}
+            local, lids = (self.context.buffer(reserve=(part.stop - part.start) * 4 * width) for width in (3, 2))
+            self.eyes[name] = (part, centre - ict.mean[part].mean(0), local, lids, self._array(
+                "eye", [(local, "3f", "position"), (lids, "2f", "lids"), (buffer(ict.mean[part] - centre), "3f", "rest")], buffer(own, "i4")))
+        self.lids = {name: split_rim(surface.mean, surface.rims[name]) for name in self.eyes}
         lips = ict.landmarks68[[61, 62, 63]], ict.landmarks68[[67, 66, 65]]
         self.lip_pairs = lips
 
@@ -331,7 +371,7 @@ class Renderer:
                   "sky": scene.sky, "ground": scene.ground,
                   "light_direction": unit(lights), "light_colour": scene.light_colour, "exposure": scene.exposure,
                   "shadow_camera": shadow_camera.T, "shadow_strength": scene.shadow, "atlas": 0, "noise": 1, "shadow_map": 2}
-        for name in ("inside", "eye", "hair", "cloth", "solid", "lens"):
+        for name in ("inside", "eye", "lash", "hair", "cloth", "solid", "lens"):
             self._set(name, **common)
 
         self.target.use()
@@ -350,15 +390,18 @@ class Renderer:
         if gap > 0.0015:
             self.inside_arrays["teeth"].render()
         gaze = turn(1, head.gaze[0]) @ turn(0, -head.gaze[1])
-        eyeballs = {}
-        for name, (part, offset, local, array) in self.eyes.items():
+        eyeballs, lashes = {}, []
+        for name, (part, offset, local, lids, array) in self.eyes.items():
             centre = ict_vertices[part].mean(0) + offset
             around = ict_vertices[part] - centre
             eyeballs[name] = centre, float(np.linalg.norm(around, axis=1).mean())
+            margins = [ict_vertices[chain] for chain in self.lids[name]]
             local.write(around.astype("f4").tobytes())
-            self._set("eye", turn=gaze.T, centre=centre, iris=scene.iris, white=scene.white, iris_radius=scene.iris_radius,
-                      pupil_radius=scene.pupil_radius, lid_height=ict_vertices[self.upper_lids[name], 1].mean())
+            lids.write(np.stack([to_line(centre + around @ gaze.T, margin) for margin in margins], 1).astype("f4").tobytes())
+            self._set("eye", turn=gaze.T, centre=centre, iris=scene.iris, white=scene.white, iris_radius=scene.iris_radius, pupil_radius=scene.pupil_radius)
             array.render()
+            lashes += [lash_strip(margin, centre, margins[1 - lid].mean(0), scene.lash_length * (1, 0.6)[lid], scene.lash_density[lid])
+                       for lid, margin in enumerate(margins) if scene.lash_density[lid] > 0]
         if solids:
             solids[0].render()
         for shell, array in shells:
@@ -366,6 +409,8 @@ class Renderer:
                 self._draw_shell(shell, array)
         side = round(self.size * SUPERSAMPLING)
         window = np.frombuffer(self.target.read(attachment=-1, dtype="f4"), "f4").reshape(side, side)[::-1]
+        if lashes:
+            self._draw_lashes(lashes)
         for shell, array in shells:
             if not shell.hides:
                 self._draw_shell(shell, array)
@@ -419,6 +464,15 @@ class Renderer:
         self._set(shell.kind, tint=shell.tint, second=shell.second, strands=shell.strands.T, edge=shell.fringe, cut=shell.cut,
                   gloss=shell.gloss, fuzz=shell.fuzz, pattern=shell.pattern, layers=shell.layers, droop=shell.droop)
         array.render(instances=shell.layers)
+
+    def _draw_lashes(self, strips: list[tuple]) -> None:
+        starts = np.cumsum([0] + [len(vertices) for vertices, _ in strips])
+        triangles = np.concatenate([part + start for (_, part), start in zip(strips, starts)])
+        data = self.buffer(np.concatenate([vertices for vertices, _ in strips]))
+        self.context.enable(moderngl.BLEND)
+        self.context.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        self.context.vertex_array(self.programs["lash"], [(data, "3f 3f", "position", "lash")], self.buffer(triangles, "i4")).render()
+        self.context.disable(moderngl.BLEND)
 
     def _solid_array(self, program: str, solids: list[Solid]):
         """Vertex arrays of all solids in one, to be drawn and to cast shadows; None when there is none."""

@@ -101,14 +101,21 @@ void main() {
 
 VERTEX_EYE = """
 #version 400
-uniform mat4 camera; uniform mat3 turn; uniform vec3 centre;
+uniform mat4 camera; uniform mat3 turn; uniform vec3 centre, eye;
 in vec3 position; in vec3 rest;                     // both about the eyeball's centre
-out vec3 P; out vec3 N; out vec3 Q;
-void main() { P = centre + turn * position; N = turn * normalize(position); Q = rest; gl_Position = camera * vec4(P, 1); }
+in vec2 lids;                                       // m to the margins of the upper and the lower lid
+out vec3 P; out vec3 N; out vec3 Q; out vec2 D;
+void main() {
+    P = centre + turn * position; N = turn * normalize(position); Q = rest; D = lids;
+    gl_Position = camera * vec4(P, 1);
+    vec4 sunk = camera * vec4(P + 0.002 * normalize(P - eye), 1);   // a lid that slides over the cornea would be pierced by it
+    gl_Position.z = sunk.z / sunk.w * gl_Position.w;
+}
 """
 
 FRAGMENT_EYE = LIGHTING + """
-uniform vec3 iris, white; uniform float iris_radius, pupil_radius, lid_height;
+uniform vec3 iris, white; uniform float iris_radius, pupil_radius;
+in vec2 D;
 void main() {
     vec3 d = normalize(Q);
     float r = length(d.xy) * 0.0162, angle = atan(d.y, d.x);
@@ -119,12 +126,34 @@ void main() {
     vec3 outer = white * mix(vec3(1), vec3(1, 0.72, 0.66), smoothstep(0.009, 0.015, r));
     vec3 albedo = d.z > 0 ? mix(inner, outer, smoothstep(iris_radius * 0.93, iris_radius * 1.05, r)) : outer;
     vec3 n = normalize(N);
-    float lid = clamp((lid_height - dot(P, vec3(0, 1, 0))) / 0.005, 0, 1);   // shade under the upper lid
-    colour = develop(shade(albedo, n, 0.35 + 0.55 * lid, vec3(0.15), 0.0, 30));
+    float lid = smoothstep(0, 0.006, D.x), open = (0.3 + 0.6 * lid) * (0.6 + 0.4 * smoothstep(0, 0.003, D.y)); // of the sky
+    colour = develop(shade(albedo, n, open, vec3(0.15), 0.0, 30));
     vec3 mirrored = reflect(normalize(P - eye), n);
     float glint = 0;
     for (int i = 0; i < 2; i++) glint += dot(light_colour[i], vec3(0.33)) * smoothstep(0.985, 0.995, dot(mirrored, light_direction[i]));
     colour.rgb += min(glint, 0.9) * lid * (1 - colour.rgb);
+}
+"""
+
+VERTEX_LASH = """
+#version 400
+uniform mat4 camera;
+in vec3 position; in vec3 lash;                     // from its root to its tip 0..1, along the lid m, how dense
+out vec3 L;
+void main() { L = lash; gl_Position = camera * vec4(position, 1); }
+"""
+
+# Lashes are finer than a pixel: what they cover of it.
+FRAGMENT_LASH = """
+#version 400
+uniform vec3 lash_tint, sky, light_colour[2]; uniform float exposure;
+uniform sampler3D noise;
+in vec3 L;
+layout(location = 0) out vec4 colour;
+void main() {
+    float strands = texture(noise, vec3(L.y * 180, L.x * 0.6, 0.7)).g;
+    vec3 c = lash_tint * (sky + 0.4 * light_colour[0] + 0.4 * light_colour[1]) * exposure;
+    colour = vec4(sqrt(c / (1 + c)), L.z * (1 - L.x) * (1 - 0.7 * L.x * strands));
 }
 """
 

@@ -88,6 +88,8 @@ class Wardrobe:
         if hat != "none":
             self._hat(rng, scene, body, hat)
         self._beard(rng, scene, colour)
+        scene.lashes = 0.5 * colour * rng.uniform(0.1, 1)
+        scene.lash_density, scene.lash_length = rng.uniform([0.4, -0.3], [1.0, 0.5]), rng.uniform(0.005, 0.01)
         self._clothes(rng, scene, body)
         if rng.random() < 0.22:
             self._glasses(rng, scene, body)
@@ -112,7 +114,7 @@ class Wardrobe:
             lipstick = np.array([0.45, 0.06, 0.08]) * rng.uniform(0.3, 1.2) * np.exp(rng.normal(0, 0.25, 3))
             scene.lipstick = np.array([*lipstick, rng.uniform(0.3, 0.8)])
         scene.iris = np.clip(to_linear(IRISES[rng.integers(len(IRISES))] * rng.uniform(0.6, 1.2)), 0.004, 0.5)
-        scene.white = np.array([0.55, 0.52, 0.49]) * rng.uniform(0.75, 1.1)
+        scene.white = np.array([0.46, 0.43, 0.41]) * rng.uniform(0.7, 1.15)
         scene.iris_radius, scene.pupil_radius = rng.uniform(0.0058, 0.0067), rng.uniform(0.0014, 0.0032)
 
     def _hair(self, rng, scene, body, colour, covered):

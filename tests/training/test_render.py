@@ -121,6 +121,29 @@ def test_open_eyes_are_seen_whatever_the_head(canonical, renderer):
     assert seen[uv[eyes, 0] > 0.5].mean() < 0.05
 
 
+def test_an_iris_is_seen_between_the_lids_alone_and_lashes_hide_nothing(canonical, renderer):
+    random = np.random.default_rng(6)
+    names = canonical.ict.expression_names
+    green = Scene(paint_skin(canonical.ict, canonical.uv, random), TONE, iris=np.array([0, 0.5, 0]), lash_density=np.zeros(2))
+    shown = 0
+    for blink in (0, 0.5, 0.7, 0.8, 0.9, 1):
+        head = replace(posed(canonical, 0, distance=0.35), identity=random.normal(0, 1, 100).astype(np.float32), gaze=np.zeros(2))
+        head.expression[:] = 0
+        head.expression[[names.index("eyeBlink_L"), names.index("eyeBlink_R")]] = blink
+        rendering = renderer.render(head, green)
+        image, opening = rendering.image.astype(int), np.zeros((SIZE, SIZE), np.uint8)
+        for eye in ("left_eye", "right_eye"):
+            rim = project(rendering.vertices[canonical.surface.rims[eye]], head.rotation, head.translation, head.focal_mm)
+            cv2.fillPoly(opening, [np.round((rim + 1) / 2 * SIZE - 0.5).astype(np.int32)], 1)
+        iris = image[..., 1] > image[..., [0, 2]].max(2) + 30
+        shown += iris.sum()
+        assert not iris[cv2.dilate(opening, np.ones((3, 3), np.uint8)) == 0].any()
+    assert shown > 100
+    dense = replace(green, lash_density=np.ones(2))
+    assert renderer.render(head, dense).image.mean() < renderer.render(head, green).image.mean()
+    assert (visible_landmarks(canonical, renderer, head, dense) == visible_landmarks(canonical, renderer, head, green)).all()
+
+
 def test_a_sample_depends_on_its_seed_alone(canonical, renderer):
     def picture(seed):
         rng = np.random.default_rng(seed)
