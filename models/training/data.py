@@ -173,7 +173,13 @@ class Renders:
         return len(self.present)
 
     def source(self, index: int) -> Source:
-        s, i = self.present[index]
+        return self._source(*self.present[index])
+
+    def faceless(self, index: int) -> Source:
+        """A picture without a face; its points say where one would be, were the head turned or in the frame."""
+        return self._source(*self.absent[index])
+
+    def _source(self, s: int, i: int) -> Source:
         shard = self.shards[s]
         position = shard["position"][i].astype(np.float32)
         rotation, translation, focal_mm = shard["rotation"][i], shard["translation"][i], float(shard["focal_mm"][i])
@@ -181,10 +187,6 @@ class Renders:
         size = shard["image"].shape[1]
         flat = 2 * focal_mm / SENSOR_MM * camera[:, :2] / -camera[:, 2:] * [1, -1]
         return Source(shard["image"][i], ((flat + 1) * size / 2).astype(np.float32), self.uv, STYLES.index("render"), position, rotation, translation, focal_mm, shard["visible"][i])
-
-    def negative(self, index: int) -> np.ndarray:
-        s, i = self.absent[index]
-        return self.shards[s]["image"][i]
 
 
 def column(folder: Path, name: str) -> np.ndarray:
@@ -327,14 +329,19 @@ class Samples:
     def faceless(self, random: np.random.Generator, source: Source, theta: np.ndarray) -> np.ndarray:
         """[face_size, face_size, 3] without a whole face: a negative render, what is beside the face, a part of it, its shuffled tiles, clouds."""
         size, kind = self.face_size, random.random()
-        if kind < 0.25 and self.renders and self.renders.absent:
-            image = self.renders.negative(int(random.integers(len(self.renders.absent))))
-            window = random.integers(image.shape[0] // 2, image.shape[0] + 1)
-            x, y = random.integers(0, image.shape[0] - window + 1, 2)
-            return cv2.resize(image[y : y + window, x : x + window], (size, size))
+        if kind < 0.35 and self.renders and self.renders.absent:
+            absent = self.renders.faceless(int(random.integers(len(self.renders.absent))))
+            square = to_square(absent.image)
+            theta = label_theta(apply(square, absent.points))
+            if kind > 0.12 and np.abs(theta[:, 2]).max() < 1:  # the back of a head, as a look around frames it
+                theta = jitter(theta, random, random.uniform(0.15, FAR[1]))
+            else:
+                theta = random.uniform(0.5, 1) * np.eye(2, 3)
+                theta[:, 2] = random.uniform(-1, 1, 2) * (1 - theta[0, 0])
+            return warp(absent.image, compose(to_pixels(size), compose(invert(theta), square)), size)
         if kind < 0.75:
             away, half = theta.copy(), np.linalg.norm(theta[:, 0])
-            if kind < 0.4:
+            if kind < 0.45:
                 angle = random.uniform(0, 2 * np.pi)
                 away[:, :2] *= random.uniform(0.4, 1.3)
                 away[:, 2] += half * random.uniform(1.1, 2.5) * np.array([np.cos(angle), np.sin(angle)])

@@ -230,7 +230,7 @@ def films(network, teacher: Path, folder: Path, threshold: float, uv: np.ndarray
 def negatives(folder: Path) -> list[np.ndarray]:
     """The pictures without a face among the validation renders, and those of `render --negatives 1`, if there are any."""
     parts = [Renders(folder / name) for name in ("validation", "faceless") if (folder / name).exists()]
-    return [part.negative(i) for part in parts for i in range(len(part.absent))]
+    return [part.faceless(i).image for part in parts for i in range(len(part.absent))]
 
 
 def own(network, arguments: argparse.Namespace) -> dict:

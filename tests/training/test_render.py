@@ -281,7 +281,7 @@ def test_shards_resume_and_hold_what_their_queries_say(canonical, tmp_path):
     present = np.concatenate([shard["present"] for shard in shards])
     read = Renders(tmp_path)
     assert all((read.source(i).image == picture).all() for i, picture in enumerate(pictures[present]))
-    assert all((read.negative(i) == picture).all() for i, picture in enumerate(pictures[~present]))
+    assert all((read.faceless(i).image == picture).all() for i, picture in enumerate(pictures[~present]))
     for shard in shards:
         shape = canonical.ict.vertices(shard["identity"], shard["expression"])
         truth = canonical.points(canonical.surface.vertices(shape), queries["triangle"], queries["barycentric"])
