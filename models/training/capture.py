@@ -14,7 +14,7 @@ import numpy as np
 from . import topology
 from .canonical import Canonical
 from .heads import HeadSampler, turn
-from .normals import face_normals
+from .normals import VertexNormals
 from .raster import Renderer, render_unlit
 from .skin import paint_skin, texel_points
 
@@ -45,11 +45,7 @@ def paint(canonical: Canonical, random: np.random.Generator) -> np.ndarray:
 
 def light(canonical: Canonical, vertices: np.ndarray) -> np.ndarray:
     """What a studio's soft lights leave of each texel [1024, 1024, 1], in sRGB's own scale; they stand still as the head does."""
-    triangles = canonical.surface.triangles
-    normals = np.zeros_like(vertices)
-    for k in range(3):
-        np.add.at(normals, triangles[:, k], face_normals(vertices, triangles))
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = VertexNormals(canonical.surface.triangles, len(vertices))(vertices)
     half = TEXTURE_SIZE // 2  # light is smooth
     centre = (np.arange(half) + 0.5) / half
     uv = np.stack(np.meshgrid(centre, 1 - centre), -1).reshape(-1, 2)
