@@ -24,14 +24,14 @@ DATA = (
 
 
 class _Predictor(nn.Module):
-    """The predictor for one view's queries, unbatched as in the design."""
+    """The predictor for one view's queries, unbatched as in the design; below the view's features may be its mirror image's."""
 
     def __init__(self, predictor):
         super().__init__()
         self.predictor = predictor
 
     def forward(self, features, query_uv, style):
-        position, log_sigma = self.predictor(features, query_uv[None], style)
+        position, log_sigma = self.predictor(self.predictor.together(features), query_uv[None], style)
         return position[0], log_sigma[0]
 
 
@@ -87,9 +87,9 @@ def graphs(network: InfiniteLandmarks) -> dict:
             ["features", "rotation6d", "translation", "focal_mm", "presence"],
             {name: {0: "V"} for name in ("face", "features", "rotation6d", "translation", "focal_mm", "presence")}),
         "landmark_predictor.onnx": (
-            _Predictor(network.predictor), (uniform(1, features), uniform(300, 2), torch.tensor([[0.3, 0.7]])),
+            _Predictor(network.predictor), (uniform(2, features), uniform(300, 2), torch.tensor([[0.3, 0.7]])),
             ["features", "query_uv", "style"], ["position", "log_sigma"],
-            {name: {0: "K"} for name in ("query_uv", "position", "log_sigma")}),
+            {"features": {0: "images"}, **{name: {0: "K"} for name in ("query_uv", "position", "log_sigma")}}),
     }
 
 

@@ -53,24 +53,25 @@ def find(network: InfiniteLandmarks, images, tiles: torch.Tensor) -> torch.Tenso
     return theta
 
 
-def answers(network: InfiniteLandmarks, images, uv: np.ndarray, style: str, tiles: torch.Tensor | None = None) -> dict:
+def answers(network: InfiniteLandmarks, images, uv: np.ndarray, style: str, tiles: torch.Tensor | None = None, once: bool = False) -> dict:
     """The network's answer to every image (or a tile [B, 2, 3] of each) after S's two looks: as `read_at`."""
     if tiles is None:
         tiles = torch.eye(2, 3).expand(len(images), -1, -1)
     with torch.inference_mode():
         theta = [find(network, images[start : start + BATCH], tiles[start : start + BATCH]) for start in range(0, len(images), BATCH)]
-    return read_at(network, images, torch.cat(theta), uv, style)
+    return read_at(network, images, torch.cat(theta), uv, style, once)
 
 
-def read_at(network: InfiniteLandmarks, images, theta: torch.Tensor, uv: np.ndarray, style: str) -> dict:
+def read_at(network: InfiniteLandmarks, images, theta: torch.Tensor, uv: np.ndarray, style: str, once: bool = False) -> dict:
     """The network's answer to each image's face at theta [B, 2, 3], as arrays over all images: as `read`, and theta,
-    photo_points [B, K, 2] in [-1, 1] of the square, and doubt [B], how unsure it is of the face: the mean sigma over PROBE, in I'."""
+    photo_points [B, K, 2] in [-1, 1] of the square, and doubt [B], how unsure it is of the face: the mean sigma over PROBE, in I'.
+    F looks at the face and at its mirror image, or at the face alone, `once`."""
     query, probe = (torch.from_numpy(points.astype(np.float32)) for points in (uv, PROBE))
     found = []
     with torch.inference_mode():
         for start in range(0, len(images), BATCH):
             batch, part = images[start : start + BATCH], theta[start : start + BATCH]
-            encoding = network.encoder.encode(crops(batch, part, network.preset.face_size))
+            encoding = network.see(crops(batch, part, network.preset.face_size), once)
             ask = lambda points, name: network.interpret(encoding, points.expand(len(batch), -1, -1), code_of(name, len(batch)))
             answer, judged = ask(query, style), ask(probe, JUDGED_IN)
             answer |= {"theta": part, "photo_points": to_photo(part, answer["points"]), "doubt": judged["log_sigma"].exp().mean(1)}
@@ -113,10 +114,11 @@ def around(network: InfiniteLandmarks, image: np.ndarray, theta: np.ndarray, uv:
               for side in AROUND_SIDES for roll in np.radians(AROUND_ROLLS)]
     images = [image] * len(starts)
     at = chain(torch.from_numpy(theta).expand(len(starts), -1, -1), torch.tensor(starts, dtype=torch.float32))
-    answer = read_at(network, images, at, uv, style)
-    for _ in range(AROUND_STEPS):
+    answer = read_at(network, images, at, uv, style, once=True)
+    for step in range(1, AROUND_STEPS + 1):
         own = np.stack([own_crop(*pose) for pose in zip(answer["rotation"], answer["translation"], answer["focal_mm"][:, 0])])
-        answer = read_at(network, images, chain(torch.from_numpy(answer["theta"]), torch.from_numpy(own.astype(np.float32))), uv, style)
+        at = chain(torch.from_numpy(answer["theta"]), torch.from_numpy(own.astype(np.float32)))
+        answer = read_at(network, images, at, uv, style, once=step < AROUND_STEPS)
     return answer
 
 
@@ -174,9 +176,15 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
         tiles = tiles_of(images[lost])
         if not len(tiles):
             continue
-        seen = answers(network, [images[lost]] * len(tiles), uv, style, tiles)
-        seen = corrected(network, [images[lost]] * len(tiles), seen, threshold, uv, style)
-        looks = {key: np.concatenate([answer[key][lost : lost + 1], value]) for key, value in seen.items()}
+        glance = answers(network, [images[lost]] * len(tiles), uv, style, tiles, once=True)
+        shown = glance["presence"] >= threshold
+        if shown.any():
+            again = [images[lost]] * shown.sum()
+            seen = read_at(network, again, torch.from_numpy(glance["theta"][shown]), uv, style)
+            seen = corrected(network, again, seen, threshold, uv, style)
+            for key, value in seen.items():
+                glance[key][shown] = value
+        looks = {key: np.concatenate([answer[key][lost : lost + 1], value]) for key, value in glance.items()}
         accepted = acceptable(looks, images[lost], threshold) & (looks["doubt"] <= MAX_SIGMA)
         kept[lost] = accepted.any()
         best = largest(looks, accepted) if kept[lost] else looks["presence"].argmax()

@@ -19,7 +19,7 @@ SERVER = Path(__file__).parents[2] / "server" / "Core" / "Inference"
 MODEL = Path(__file__).parents[2] / "models" / "compact"
 OUTLINE = [10, 6, 4, 152, 54, 284, 234, 454, 172, 397, 136, 365]  # of FaceMesh's points
 FRONTAL = np.eye(3), np.array([0, 0.011, -0.5]), 60.0
-FACE_ITSELF = SimpleNamespace(encode=lambda face: face)  # of networks whose answers are made of the face image
+FACE_ITSELF = lambda face, once=False: face  # what networks whose answers are made of the face image see
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_only_a_present_face_whose_crop_was_off_is_looked_at_again():
         interpret = lambda face, uv, style: {
             "rotation": torch.eye(3)[None], "translation": torch.tensor([[0, 0.011, -0.5]]), "focal_mm": torch.full((1, 1), 60.0),
             "presence": torch.tensor([presence]), "points": torch.full((1, 1, 2), 0.5), "log_sigma": torch.zeros(1, uv.shape[1])}
-        return SimpleNamespace(preset=SimpleNamespace(face_size=192), encoder=FACE_ITSELF, interpret=interpret)
+        return SimpleNamespace(preset=SimpleNamespace(face_size=192), see=FACE_ITSELF, interpret=interpret)
 
     images = [np.zeros((90, 80, 3), np.uint8)] * 4
     result = faces.corrected(network(2.0), images, answer, 0.0, np.full((1, 2), 0.5), "photo")
@@ -110,7 +110,7 @@ def test_only_a_present_face_whose_crop_was_off_is_looked_at_again():
 class Rooms:
     """A network that sees a face where the crop is white: the whiter, the surer, but for renders unsure. Its pose is always the crop's own."""
 
-    preset, encoder = SimpleNamespace(face_size=48), FACE_ITSELF
+    preset, see = SimpleNamespace(face_size=48), staticmethod(FACE_ITSELF)
 
     def __init__(self, least_sigma: float):
         self.least_sigma = least_sigma

@@ -14,7 +14,7 @@ from training.crops import apply, invert
 from training.export import export, load_checkpoint, save_halved
 from training.facemesh import PReLU, ReLU
 from training.modes import principal_modes
-from training.network import CompactEncoder, InfiniteLandmarks, crop, project, rotation_matrix, to_photo, turning, widened
+from training.network import CompactEncoder, InfiniteLandmarks, crop, mirrored_weights, project, rotation_matrix, to_photo, turning, widened
 from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss, views_loss
 
 
@@ -83,6 +83,33 @@ def test_a_face_that_moves_in_its_crop_moves_as_much_in_the_answer(compact):
 
     turn, shift = torch.tensor([[0.9 * np.cos(0.3), 0.9 * np.sin(0.3)]], dtype=torch.float32), torch.tensor([0.05, -0.1])
     assert torch.allclose(points(anchors @ turning(turn) + shift), points(anchors) @ turning(turn) + shift, atol=0.04)  # but for perspective
+
+
+def test_a_face_and_its_mirror_image_are_seen_as_mirror_images():
+    torch.manual_seed(3)
+    network = InfiniteLandmarks("compact").eval()
+    with torch.no_grad():  # answers of its own, and shapes of its own
+        network.encoder.pose[-1].weight.normal_(0, 0.05)
+        network.encoder.trunk.output.weight[-80:].normal_(0, 0.5)
+        face = torch.rand(2, 3, 192, 192)
+        seen, other = network.see(face), network.see(face.flip(3))
+        once = network.see(face, once=True)
+    flip = torch.tensor([-1.0, 1, 1])
+    rotation = rotation_matrix(seen.rotation6d)
+    assert torch.allclose(flip[:, None] * rotation_matrix(other.rotation6d) * flip, rotation, atol=1e-4)
+    assert torch.allclose(other.translation * flip, seen.translation, atol=1e-5) and torch.allclose(other.presence, seen.presence, atol=1e-5)
+    assert (rotation_matrix(once.rotation6d) - rotation).abs().max() > 0.01  # which one look does not do
+    weights = seen.features[:, -80:]
+    off = other.features[:, -80:] - weights @ network.predictor.mirror
+    assert off.norm() < 0.2 * weights.norm() < 0.2 * 0.9 * once.features[:, -80:].norm()
+    assert torch.equal(network.predictor.together(once.features[:1]), once.features[:1])  # without a mirror image
+
+
+def test_shape_modes_are_mirrored_as_they_lie():
+    even, odd = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8)
+    turned = lambda mode: mode.flip(3) * torch.tensor([-1.0, 1, 1]).view(1, 3, 1, 1)
+    modes = torch.cat([even + turned(even), odd - turned(odd)])
+    assert torch.allclose(mirrored_weights(modes), torch.diag(torch.tensor([1.0, -1])), atol=1e-5)
 
 
 def test_anchors_look_where_the_attention_is(compact):

@@ -24,6 +24,19 @@ public readonly record struct Pose(Vector3 Row0, Vector3 Row1, Vector3 Row2, Vec
         return new Pose(new(b1.X, b2.X, b3.X), new(b1.Y, b2.Y, b3.Y), new(b1.Z, b2.Z, b3.Z), translation, focalMm);
     }
 
+    /// <summary>The pose of the head in the mirror image of the picture.</summary>
+    public Pose Mirrored()
+    {
+        var flip = new Vector3(-1, 1, 1);
+        return new Pose(-Row0 * flip, Row1 * flip, Row2 * flip, Translation * flip, FocalMm);
+    }
+
+    /// <summary>Halfway between two poses that are near one another.</summary>
+    public static Pose Mean(Pose a, Pose b) => FromColumns(
+        new(a.Row0.X + b.Row0.X, a.Row1.X + b.Row1.X, a.Row2.X + b.Row2.X),
+        new(a.Row0.Y + b.Row0.Y, a.Row1.Y + b.Row1.Y, a.Row2.Y + b.Row2.Y),
+        (a.Translation + b.Translation) / 2, (a.FocalMm + b.FocalMm) / 2);
+
     /// <summary>Head space to camera space, metres.</summary>
     public Vector3 ToCamera(Vector3 head) => Turn(head) + Translation;
 

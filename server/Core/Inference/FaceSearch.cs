@@ -89,7 +89,7 @@ internal sealed class FaceSearch(FaceModel model)
         int done = 0;
         SideBySide.For(tiles.Length, i =>
         {
-            seen[i] = model.Look(photo, tiles[i]);
+            seen[i] = model.Glance(photo, tiles[i]);
             report((double)Interlocked.Increment(ref done) / tiles.Length);
         });
         var proposals = seen.Prepend(whole)

@@ -1,0 +1,65 @@
+using System.Numerics;
+using MeshFromFaces.Core.Geometry;
+using MeshFromFaces.Core.Imaging;
+using MeshFromFaces.Core.Inference;
+using MeshFromFaces.Core.Tests.Support;
+using Xunit;
+
+namespace MeshFromFaces.Core.Tests;
+
+/// <summary>What a face and its mirror image say together.</summary>
+public sealed class MirrorTests
+{
+    private static readonly Pose Turned = Pose.FromColumns(new(0.9f, 0.1f, -0.4f), new(-0.2f, 1, 0.3f), new(0.02f, -0.01f, -0.6f), 70);
+
+    [Fact]
+    public void A_mirrored_pose_shows_the_mirrored_head_where_the_mirror_does()
+    {
+        var head = new Vector3(0.03f, -0.05f, 0.1f);
+        var camera = Turned.ToCamera(head);
+        var mirrored = Turned.Mirrored().ToCamera(head * new Vector3(-1, 1, 1));
+        Assert.InRange(Vector3.Distance(camera * new Vector3(-1, 1, 1), mirrored), 0, 1e-6f);
+        Assert.Equal(Turned, Turned.Mirrored().Mirrored());
+    }
+
+    [Fact]
+    public void The_mean_of_two_turns_lies_halfway()
+    {
+        static Pose Yaw(float angle) => Pose.FromColumns(new(MathF.Cos(angle), 0, -MathF.Sin(angle)), Vector3.UnitY, new(angle, 0, -0.5f), 60 + angle);
+        var mean = Pose.Mean(Yaw(0.1f), Yaw(0.3f));
+        Assert.All(mean.RotationArray().Zip(Yaw(0.2f).RotationArray()), pair => Assert.Equal(pair.Second, pair.First, 1e-6f));
+        Assert.Equal(0.2f, mean.Translation.X, 1e-6f);
+        Assert.Equal(60.2f, mean.FocalMm, 1e-4f);
+    }
+
+    // One look alone is a degree or two off here.
+    [TrainedModelFact]
+    public void A_mirrored_photo_gets_the_mirrored_answer()
+    {
+        using var model = new FaceModel(FacePipeline.DefaultModelFolder);
+        var photo = PhotoDecoder.Decode(new PhotoFile("astronaut.png", File.ReadAllBytes(Path.Combine(Repository.Root, "examples", "photos", "astronaut.png"))));
+        var mirrored = Mirror(photo);
+        var theta = model.FindFace(photo);
+        var own = model.Encode(photo, theta);
+        var other = model.Encode(mirrored, new Theta(theta.Xx, -theta.Xy, -theta.X0, -theta.Yx, theta.Yy, theta.Y0));
+
+        Assert.All(other.Pose.Mirrored().RotationArray().Zip(own.Pose.RotationArray()), pair => Assert.Equal(pair.Second, pair.First, 1e-3f));
+        Assert.Equal(own.PresenceLogit, other.PresenceLogit, 1e-2f);
+        Uv[] queries = [.. from i in Enumerable.Range(0, 400) select new Uv(0.2f + (0.6f * (i % 20) / 19), 0.2f + (0.6f * (i / 20) / 19))];
+        float[] style = StyleWeights.Parse(null, model.Card);
+        var heads = model.Predict(own, queries, style, photo.Name).Head;
+        var others = model.Predict(other, [.. queries.Select(query => new Uv(1 - query.U, query.V))], style, photo.Name).Head;
+        Assert.InRange(heads.Zip(others).Average(pair => Vector3.Distance(pair.First, pair.Second * new Vector3(-1, 1, 1))), 0, 1e-3f);
+    }
+
+    private static Photo Mirror(Photo photo)
+    {
+        byte[] pixels = new byte[photo.Pixels.Length];
+        for (int pixel = 0; pixel < photo.Width * photo.Height; pixel++)
+        {
+            int opposite = (pixel / photo.Width * photo.Width) + photo.Width - 1 - (pixel % photo.Width);
+            photo.Pixels.AsSpan(3 * pixel, 3).CopyTo(pixels.AsSpan(3 * opposite));
+        }
+        return new Photo(photo.Name, photo.Width, photo.Height, pixels);
+    }
+}
