@@ -155,7 +155,7 @@ internal sealed class FaceModel : IDisposable
     }
 
     /// <summary>What the encoder says of the face image alone: all that it takes to tell where to look next.</summary>
-    private EncodedFace EncodeOnce(Photo photo, Theta theta)
+    internal EncodedFace EncodeOnce(Photo photo, Theta theta)
     {
         using var face = FaceImage(photo, theta);
         return Run(face, photo.Name);
