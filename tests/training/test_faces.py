@@ -130,7 +130,7 @@ RING[150:250, 150:250] = 0  # what S takes for the face, and a little more, is d
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("sigma, found", ((0.03, True), (0.1, False)))
+@pytest.mark.parametrize("sigma, found", ((1.6 * faces.MAX_SIGMA, True), (5 * faces.MAX_SIGMA, False)))
 def test_a_face_that_s_does_not_frame_is_seen_from_a_crop_around(monkeypatch, sigma, found, style):
     """Found or not, whichever style is asked for: the server judges by one."""
     monkeypatch.setattr(faces, "tiles_of", lambda image: [])
