@@ -54,7 +54,7 @@ def find(network: InfiniteLandmarks, images, tiles: torch.Tensor) -> torch.Tenso
 
 
 def answers(network: InfiniteLandmarks, images, uv: np.ndarray, style: str, tiles: torch.Tensor | None = None, once: bool = False) -> dict:
-    """The network's answer to every image (or a tile [B, 2, 3] of each) after S's two looks: as `read_at`."""
+    """The network's answer to every image (or a tile [B, 2, 3] of each) after S's two looks: as `read_at`, and `once` as there."""
     if tiles is None:
         tiles = torch.eye(2, 3).expand(len(images), -1, -1)
     with torch.inference_mode():

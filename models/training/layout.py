@@ -1,6 +1,6 @@
 """The facemesh468 layout, found by measurement: FaceMesh on renders of known heads, cast back onto C; but the eyes' corners and
-the lids' points, which in photographs are on the lids' margins, lie there on C too. On renders, whose eyes have no lashes, FaceMesh
-sees them a millimetre too high, the lower ones on the eyeball, and the outer corner as far outside."""
+the lids' points, which in photographs are on the lids' margins, lie there on C too. On renders, whose eyes had no lashes, FaceMesh
+saw them a millimetre too high, the lower ones on the eyeball, and the outer corner as far outside."""
 import logging
 from dataclasses import replace
 from pathlib import Path

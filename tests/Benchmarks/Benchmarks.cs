@@ -43,7 +43,7 @@ public class Landmarks
     [Benchmark]
     public object Encode() => _model.Encode(_photo, Theta.Identity);
 
-    /// <summary>Without the mirror image: what <see cref="Encode"/> would take if both cost nothing but time side by side.</summary>
+    /// <summary>What <see cref="Encode"/> took without the mirror image.</summary>
     [Benchmark]
     public object EncodeOnce() => _model.EncodeOnce(_photo, Theta.Identity);
 

@@ -32,7 +32,7 @@ public sealed class MirrorTests
         Assert.Equal(60.2f, mean.FocalMm, 1e-4f);
     }
 
-    // One look alone is a degree or two off here.
+    // One look alone is a degree off here.
     [TrainedModelFact]
     public void A_mirrored_photo_gets_the_mirrored_answer()
     {

@@ -42,8 +42,8 @@ internal sealed class FaceSearch(FaceModel model)
     private static readonly float[] AroundSides = [1, 1.6f, 2.2f], AroundRolls = [-45, 0, 45];
     private const int AroundSteps = 3;
 
-    // So many of these crops come to rest at a face, less than so far apart, in half sides of a crop. Of 290 pictures without a face
-    // 24 show one to a crop or two, or to three, but none to four; a face draws most.
+    // So many of these crops come to rest at a face, less than so far apart, in half sides of a crop; a face draws most. Of 546
+    // pictures without a face 22 show one to some crop of weights 0.14.0's, seven of them to two or more, one to four.
     private const int AroundAgree = 4;
     private const float AroundApart = 0.1f;
 
