@@ -16,7 +16,7 @@ import scipy.io
 import torch
 
 from .canonical import read_layout
-from .faces import answers, positions_at, search, to_pixels_of
+from .faces import answers, asked, search, to_pixels_of
 from .label import read
 from .topology import TOPOLOGY, read_obj
 
@@ -166,7 +166,7 @@ def write_now(network, folder: Path, output: Path, threshold: float, style: str,
         found += int(kept[0])
         if not kept[0]:
             log.warning("%s: no face was found; the surest look is written", name)
-        positions = positions_at(network, [image], answer["theta"], query, style)[0]
+        positions = asked(network, answer, query, style)["position"][0]
         target = output / name
         target.parent.mkdir(parents=True, exist_ok=True)
         rows = "\n".join("v {:.6f} {:.6f} {:.6f}".format(*row) for row in positions[: len(uv)])

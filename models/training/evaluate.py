@@ -15,7 +15,7 @@ from .crops import apply
 from .data import Photos, Renders, column, mean_points, on_face, to_square
 from .export import load_checkpoint
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
-from .faces import answers, found_in, positions_at, search
+from .faces import answers, asked, found_in, search
 from .groups import BARE_SKIN, LENS_BANDS, SIZE_BANDS, YAW_BANDS, banded, by_tone, grey, summarise, typology_angle
 from .label import Teacher
 from .network import SENSOR_MM, STYLES
@@ -78,7 +78,7 @@ def portraits(network, answer: dict, photos: Photos, errors: dict) -> dict:
     error = errors["error"]
     known = POINTS + INNER
     canonical = 1000 * np.linalg.norm(answer["position"] - photos.positions[:, POINTS:known], axis=2)
-    outer = positions_at(network, photos.images, answer["theta"], photos.uv[known:], "photo") - photos.positions[:, known:]
+    outer = asked(network, answer, photos.uv[known:], "photo")["position"] - photos.positions[:, known:]
     return rounded({
         "faces": len(error), "medianCanonicalMm": np.median(canonical), "medianOuterCanonicalMm": 1000 * np.median(np.linalg.norm(outer[photos.agrees], axis=2)),
         "medianError51": np.median(error), "meanError51": error.mean(), "shareOver10": 100 * (error > 10).mean(),
@@ -119,7 +119,7 @@ def heads(network, answer: dict, sources: list, kept: np.ndarray, errors: dict) 
     seen = np.stack([s.visible[POINTS : POINTS + INNER] for s in sources])
     dense = np.flatnonzero(on_face(sources[0].uv))
     dense = dense[dense >= POINTS + INNER][:FACE_RENDERS]  # of the spread pool
-    positions = positions_at(network, [s.image for s in sources], answer["theta"], sources[0].uv[dense], "render")
+    positions = asked(network, answer, sources[0].uv[dense], "render")["position"]
     shape = np.concatenate([similarity_residual(p, s.position[dense]) for p, s in zip(positions, sources)]) * 1000
     bands = {f"{low}To{high}": error[(yaw >= low) & (yaw < high)] for low, high in YAW_BANDS}
     return rounded({
@@ -141,9 +141,9 @@ def landmark_groups(errors: dict, within: np.ndarray, seen: np.ndarray) -> dict:
             for name, chosen in {**parts, "seen": seen, "hidden": ~seen}.items() if chosen.any()}
 
 
-def style_groups(network, images: list, uv: np.ndarray, own: str, known: dict, errors_of) -> dict:
-    """Style asked for -> figures of the same faces, without a search; `known` is the answer in their own style, `errors_of` an answer."""
-    return {style: typical(errors_of(known if style == own else answers(network, images, uv, style))["error"]) for style in STYLES}
+def style_groups(network, uv: np.ndarray, known: dict, errors_of) -> dict:
+    """Style asked for -> figures of the same faces, without a search; `known` is the answer in one style, `errors_of` an answer."""
+    return {style: typical(errors_of(asked(network, known, uv, style))["error"]) for style in STYLES}
 
 
 def typical(error: np.ndarray) -> dict:
@@ -253,7 +253,7 @@ def own(network, arguments: argparse.Namespace) -> dict:
         visible, within = np.stack([s.visible for s in sources]), within_sigma(found, errors)
         groups |= render_groups(sources, errors, kept, within)
         groups["Renders by landmark"] = landmark_groups(errors, within, visible[:, POINTS : POINTS + INNER])
-        groups["Renders by the style asked for"] = style_groups(network, images, uv, "render", rendered, lambda answer: render_errors(answer, sources))
+        groups["Renders by the style asked for"] = style_groups(network, uv, rendered, lambda answer: render_errors(answer, sources))
         metrics = {"renders": heads(network, found, sources, kept, errors), "presence": rounded({
             "rendersKept": 100 * kept.mean(), "rendersKeptAtOnce": 100 * (rendered["presence"] >= threshold).mean(),
             "negatives": len(faceless), "negativesLetThrough": 100 * through.mean()}),
@@ -269,7 +269,7 @@ def own(network, arguments: argparse.Namespace) -> dict:
     within = within_sigma(found, errors)
     groups |= portrait_groups(photos, errors, kept, within)
     groups["Portraits by landmark"] = landmark_groups(errors, within, np.ones_like(within))
-    groups["Portraits by the style asked for"] = style_groups(network, photos.images, uv, "photo", photographed, lambda answer: portrait_errors(answer, photos))
+    groups["Portraits by the style asked for"] = style_groups(network, uv, photographed, lambda answer: portrait_errors(answer, photos))
     metrics = {"portraits": portraits(network, found, photos, errors), **metrics, "sizes": rounded(sizes.measure(network, photos, threshold, uv))}
     metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float(kept.mean()), 3)
     if arguments.results:

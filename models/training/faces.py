@@ -11,7 +11,7 @@ import torch
 from .crops import apply, face_theta, invert
 from .data import compose, to_pixels, to_square, warp
 from .label import to_tensor
-from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLandmarks, chain, to_photo
+from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLandmarks, chain, project, to_photo
 
 BATCH = 32
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
@@ -22,7 +22,7 @@ CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
 SMALLEST_CROP = 32  # px a side, as in FaceSearch.cs
 CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
 AROUND_SIDES, AROUND_ROLLS, AROUND_STEPS = (1, 1.6, 2.2), (-45, 0, 45), 3  # of the crop's side; degrees; as in FaceSearch.cs
-AROUND_AGREE, AROUND_APART = 4, 0.1  # looks, in half sides of a crop; as in FaceSearch.cs
+AROUND_AGREE, AROUND_APART = 3, 0.1  # looks, in half sides of a crop; as in FaceSearch.cs
 # On the mean face, m, as in FaceFrame.cs: between the eyes, the mouth's middle, and outline and ridge of the face.
 EYES, MOUTH = np.array([0, 0.0134, 0.0840]), np.array([0, -0.054, 0.1052])
 OUTLINE = np.array([[0, 0.0735, 0.0922], [0, 0.0137, 0.1044], [0, -0.0148, 0.1253], [0, -0.0955, 0.0995],
@@ -64,8 +64,8 @@ def answers(network: InfiniteLandmarks, images, uv: np.ndarray, style: str, tile
 
 def read_at(network: InfiniteLandmarks, images, theta: torch.Tensor, uv: np.ndarray, style: str, once: bool = False) -> dict:
     """The network's answer to each image's face at theta [B, 2, 3], as arrays over all images: as `read`, and theta,
-    photo_points [B, K, 2] in [-1, 1] of the square, and doubt [B], how unsure it is of the face: the mean sigma over PROBE, in I'.
-    F looks at the face and at its mirror image, or at the face alone, `once`."""
+    photo_points [B, K, 2] in [-1, 1] of the square, features [B, F], and doubt [B], how unsure it is of the face: the mean sigma
+    over PROBE, in I'. F looks at the face and at its mirror image, or at the face alone, `once`."""
     query, probe = (torch.from_numpy(points.astype(np.float32)) for points in (uv, PROBE))
     found = []
     with torch.inference_mode():
@@ -74,9 +74,30 @@ def read_at(network: InfiniteLandmarks, images, theta: torch.Tensor, uv: np.ndar
             encoding = network.see(crops(batch, part, network.preset.face_size), once)
             ask = lambda points, name: network.interpret(encoding, points.expand(len(batch), -1, -1), code_of(name, len(batch)))
             answer, judged = ask(query, style), ask(probe, JUDGED_IN)
-            answer |= {"theta": part, "photo_points": to_photo(part, answer["points"]), "doubt": judged["log_sigma"].exp().mean(1)}
+            answer |= {"theta": part, "photo_points": to_photo(part, answer["points"]), "doubt": judged["log_sigma"].exp().mean(1), "features": encoding.features}
             found.append({key: value.numpy() for key, value in answer.items()})
-    return {key: np.concatenate([part[key] for part in found]) for key in found[0]}
+    return joined(found)
+
+
+def asked(network: InfiniteLandmarks, answer: dict, uv: np.ndarray, style: str) -> dict:
+    """What P answers to other queries [K, 2], or in another style, of the faces that `answer` found: the same, but for position,
+    log_sigma, points and photo_points. F does not look again."""
+    query = torch.from_numpy(uv.astype(np.float32))
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(answer["features"]), BATCH):
+            part = {key: torch.from_numpy(value[start : start + BATCH]) for key, value in answer.items()}
+            count = len(part["features"])
+            position, log_sigma = network.predictor(part["features"], query.expand(count, -1, -1), code_of(style, count))
+            points = project(position, part["rotation"], part["translation"], part["focal_mm"])
+            part |= {"position": position, "log_sigma": log_sigma[..., 0], "points": points, "photo_points": to_photo(part["theta"], points)}
+            found.append({key: value.numpy() for key, value in part.items()})
+    return joined(found)
+
+
+def joined(parts: list[dict]) -> dict:
+    """One dict of arrays from those of its parts."""
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 def own_crop(rotation: np.ndarray, translation: np.ndarray, focal_mm: float) -> np.ndarray:
@@ -139,11 +160,6 @@ def acceptable(looks: dict, image: np.ndarray, threshold: float) -> np.ndarray:
     """Whether each look at an image shows a face, by its presence (a logit) and the size of its crop."""
     side = np.sqrt(np.abs(np.linalg.det(looks["theta"][:, :, :2]))) * max(image.shape[:2])
     return (looks["presence"] >= threshold) & (side >= SMALLEST_CROP)
-
-
-def positions_at(network: InfiniteLandmarks, images, theta: np.ndarray, uv: np.ndarray, style: str) -> np.ndarray:
-    """Canonical positions [B, K, 3] m of the faces at theta [B, 2, 3]."""
-    return read_at(network, images, torch.from_numpy(theta), uv, style)["position"]
 
 
 def tiles_of(image: np.ndarray) -> torch.Tensor:

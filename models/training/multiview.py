@@ -6,7 +6,7 @@ over the views: as it stands, and after each view's shape is brought onto that m
 import numpy as np
 
 from .data import on_face, similarities
-from .faces import positions_at
+from .faces import asked
 from .topology import TOPOLOGY, read_obj
 
 FRONT, PROFILE = 0, -1  # of a head's views, as `render --views` has them
@@ -52,7 +52,7 @@ def measure(network, sources: list, heads: np.ndarray, answer: dict, kept: np.nd
     query, shapes, truth = np.concatenate([sources[0].uv[dense], uv]), [], []
     groups = [np.flatnonzero(heads == head) for head in np.unique(heads)]
     for views in (group for group in groups if kept[group].all()):
-        shapes.append(positions_at(network, [sources[i].image for i in views], answer["theta"][views], query, "render"))
+        shapes.append(asked(network, {key: value[views] for key, value in answer.items()}, query, "render")["position"])
         truth.append(sources[views[0]].position[dense])
     shapes = np.stack(shapes)
     return {"of": len(groups), **figures(shapes[:, :, : len(dense)], np.stack(truth))}, quads, uv, heat(shapes[:, :, len(dense) :])

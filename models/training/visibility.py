@@ -13,7 +13,7 @@ from .anchors import INNER
 from .canonical import located
 from .crops import apply, invert
 from .data import to_square
-from .faces import positions_at
+from .faces import asked
 from .facemesh import POINTS
 from .network import SENSOR_MM
 from .normals import VertexNormals
@@ -122,7 +122,7 @@ def measure(network, answer: dict, sources: list, visible: np.ndarray, face: np.
     inner[POINTS : POINTS + INNER] = True
     own, (triangle, barycentric) = pool_triangles(pool), located(pool, uv[triangles])
     mesh_normals, own_normals = VertexNormals(triangles, len(uv)), VertexNormals(own, len(pool))
-    positions = positions_at(network, [source.image for source in sources], answer["theta"], np.concatenate([pool, uv]), "render").astype(np.float64)
+    positions = asked(network, answer, np.concatenate([pool, uv]), "render")["position"].astype(np.float64)
     shares = {name: [] for name in ("right", "trueMeshRight", "asTrueMesh")}
     for i, source in enumerate(sources):
         found = answer["rotation"][i].astype(np.float64), answer["translation"][i].astype(np.float64), float(answer["focal_mm"][i, 0])

@@ -1,6 +1,10 @@
 using System.IO.Compression;
+using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
+using MeshFromFaces.Core.Geometry;
+using MeshFromFaces.Core.Inference;
 using MeshFromFaces.Core.Tests.Support;
 using Microsoft.ML.OnnxRuntime;
 using Xunit;
@@ -45,6 +49,25 @@ public sealed partial class ParityTests
         foreach (var feed in feeds)
         {
             feed.Dispose();
+        }
+    }
+
+    /// <summary>A few queries are read from the shape modes in another way than many.</summary>
+    [Fact]
+    public void A_query_is_answered_the_same_alone_and_among_many()
+    {
+        using var model = new FaceModel(FacePipeline.DefaultModelFolder);
+        using var archive = ZipFile.OpenRead(Path.Combine(Repository.Root, "tests", "Core.Tests", "parity.npz"));
+        var (features, shape) = Read(archive, "landmark_predictor.features");
+        Uv[] queries = [.. MemoryMarshal.Cast<float, Uv>(Read(archive, "landmark_predictor.query_uv").Values)];
+        var face = new EncodedFace(features, Pose.FromColumns(Vector3.UnitX, Vector3.UnitY, -Vector3.UnitZ, 60), 0, (int)shape[0]);
+        float[] style = StyleWeights.Parse(null, model.Card);
+        var all = model.Predict(face, queries, style, "");
+        for (int i = 0; i < queries.Length; i += 17)
+        {
+            var alone = model.Predict(face, queries.AsSpan(i, 1), style, "");
+            Assert.Equal(0, Vector3.Distance(all.Head[i], alone.Head[0]), tolerance: 1e-6);
+            Assert.Equal(all.Sigma[i], alone.Sigma[0], tolerance: 1e-5);
         }
     }
 

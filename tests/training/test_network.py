@@ -231,6 +231,16 @@ def test_the_last_features_weigh_the_shape_modes(compact):
     assert torch.allclose(compact.predictor.modal(features, uv), torch.zeros(1, 20, 3))
 
 
+def test_a_few_queries_and_many_read_the_same_modes(compact):
+    features = torch.randn(1, compact.preset.features, generator=torch.Generator().manual_seed(4))
+    edges = torch.tensor([0.0, 1e-4, 0.5 / 96, 0.3, 1 - 1e-4, 1, -0.1, 1.1])
+    uv = torch.cat([torch.cartesian_prod(edges, edges), torch.rand(400, 2, generator=torch.Generator().manual_seed(5))])[None]
+    many = compact.predictor.modal(features, uv)
+    few = torch.cat([compact.predictor.modal(features, part) for part in uv.split(64, 1)], 1)
+    assert many.abs().max() > 1e-3
+    assert torch.allclose(few, many, atol=1e-7)
+
+
 def test_photos_hold_the_canonical_shape_in_place():
     # What their 2D labels do not see, a head that moved with a camera that makes up for it, costs something.
     def losses(shift):

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.InteropServices;
@@ -24,30 +25,11 @@ internal static class Resampler
         var columns = Taps.Make(photo.Width, photo.SquareSide, size);
         var rows = Taps.Make(photo.Height, photo.SquareSide, size);
         int stride = photo.Width * 3;
-        Parallel.For(0, size, () => new float[stride], (y, _, sums) =>
+        Parallel.For(0, size, () => new float[stride + 1], (y, _, sums) => // One more, as a pixel's channels are read four at a time.
         {
-            Array.Clear(sums);
-            for (int tap = 0; tap < rows.Count[y]; tap++)
-            {
-                int row = rows.Start[y] + tap;
-                AddScaled(photo.Pixels.AsSpan(row * stride, stride), rows.Weight(y, tap), sums);
-            }
-            for (int x = 0; x < size; x++)
-            {
-                float r = 0, g = 0, b = 0;
-                int at = columns.Start[x] * 3;
-                for (int tap = 0; tap < columns.Count[x]; tap++, at += 3)
-                {
-                    float weight = columns.Weight(x, tap);
-                    r += weight * sums[at];
-                    g += weight * sums[at + 1];
-                    b += weight * sums[at + 2];
-                }
-                int pixel = offset + (y * size) + x;
-                planes[pixel] = r * (1 / 255f);
-                planes[pixel + (size * size)] = g * (1 / 255f);
-                planes[pixel + (2 * size * size)] = b * (1 / 255f);
-            }
+            AddScaled(photo.Pixels.AsSpan(rows.Start[y] * stride, rows.Count[y] * stride), rows.Weights(y), sums.AsSpan(0, stride));
+            int pixel = offset + (y * size);
+            Average(sums, columns, planes.AsSpan(pixel, size), planes.AsSpan(pixel + (size * size), size), planes.AsSpan(pixel + (2 * size * size), size));
             return sums;
         }, _ => { });
     }
@@ -68,31 +50,41 @@ internal static class Resampler
         }
         int across = Samples(toPhoto.Xx, toPhoto.Yx);
         int down = Samples(toPhoto.Xy, toPhoto.Yy);
-        float scale = 1f / (255f * across * down);
-        float stepX = (float)(toPhoto.Xx / across), stepY = (float)(toPhoto.Yx / across);
+        var blocks = photo; // One that no lambda changes: it is read for every sample.
+        var toBlocks = toPhoto;
         Parallel.For(0, size, y =>
         {
-            var pixels = photo.Pixels.AsSpan();
-            bool inside = RowInside(photo, toPhoto, size, y);
-            for (int x = 0; x < size; x++)
-            {
-                var sum = Vector128<float>.Zero;
-                for (int j = 0; j < down; j++)
-                {
-                    // Half-integer pixel centres: a sample's position less a half is the index of its upper left pixel.
-                    var (px, py) = toPhoto.Apply(x + (0.5 / across), y + ((j + 0.5) / down));
-                    float fx = (float)px - 0.5f, fy = (float)py - 0.5f;
-                    for (int i = 0; i < across; i++, fx += stepX, fy += stepY)
-                    {
-                        sum += inside ? Inside(pixels, photo.Width, fx, fy) : AtEdge(photo, fx, fy);
-                    }
-                }
-                int pixel = offset + (y * size) + x;
-                planes[pixel] = sum[0] * scale;
-                planes[pixel + (size * size)] = sum[1] * scale;
-                planes[pixel + (2 * size * size)] = sum[2] * scale;
-            }
+            int pixel = offset + (y * size);
+            CropRow(blocks, toBlocks, y, across, down, planes.AsSpan(pixel, size), planes.AsSpan(pixel + (size * size), size), planes.AsSpan(pixel + (2 * size * size), size));
         });
+        if (block > 1)
+        {
+            ArrayPool<byte>.Shared.Return(blocks.Pixels);
+        }
+    }
+
+    private static void CropRow(Photo photo, Affine toPhoto, int y, int across, int down, Span<float> red, Span<float> green, Span<float> blue)
+    {
+        float scale = 1f / (255f * across * down);
+        float stepX = (float)(toPhoto.Xx / across), stepY = (float)(toPhoto.Yx / across);
+        ReadOnlySpan<byte> pixels = photo.Pixels;
+        bool inside = RowInside(photo, toPhoto, red.Length, y);
+        for (int x = 0; x < red.Length; x++)
+        {
+            var sum = Vector128<float>.Zero;
+            for (int j = 0; j < down; j++)
+            {
+                // Half-integer pixel centres: a sample's position less a half is the index of its upper left pixel.
+                var (px, py) = toPhoto.Apply(x + (0.5 / across), y + ((j + 0.5) / down));
+                float fx = (float)px - 0.5f, fy = (float)py - 0.5f;
+                for (int i = 0; i < across; i++, fx += stepX, fy += stepY)
+                {
+                    sum += inside ? Inside(pixels, photo.Width, fx, fy) : AtEdge(photo, fx, fy);
+                }
+            }
+            sum *= scale;
+            (red[x], green[x], blue[x]) = (sum[0], sum[1], sum[2]);
+        }
     }
 
     private static int Samples(double dx, double dy) => (int)Math.Clamp(Math.Sqrt((dx * dx) + (dy * dy)), 1, MaxSamples);
@@ -109,30 +101,13 @@ internal static class Resampler
         var (left, columns) = Range(toPhoto.Xx, toPhoto.Xy, toPhoto.X0, photo.Width);
         var (top, rows) = Range(toPhoto.Yx, toPhoto.Yy, toPhoto.Y0, photo.Height);
         int stride = photo.Width * 3, start = left * block * 3, length = Math.Min(columns * block * 3, stride - start);
-        float mean = 1f / (block * block);
-        byte[] pixels = new byte[rows * columns * 3];
-        Parallel.For(0, rows, () => new ushort[columns * block * 3], (row, _, sums) =>
+        byte[] pixels = ArrayPool<byte>.Shared.Rent(rows * columns * 3);
+        Parallel.For(0, rows, () => new ushort[(columns * block * 3) + 5], (row, _, sums) => // Five more, as a pixel's channels are read eight at a time.
         {
-            Array.Clear(sums); // What lies beyond the photo stays black.
             int first = (top + row) * block;
-            for (int y = first; y < Math.Min(first + block, photo.Height); y++)
-            {
-                Add(photo.Pixels.AsSpan((y * stride) + start, length), sums);
-            }
-            for (int column = 0; column < columns; column++)
-            {
-                int r = 0, g = 0, b = 0;
-                for (int i = column * block * 3; i < (column + 1) * block * 3; i += 3)
-                {
-                    r += sums[i];
-                    g += sums[i + 1];
-                    b += sums[i + 2];
-                }
-                int pixel = ((row * columns) + column) * 3;
-                pixels[pixel] = (byte)((r * mean) + 0.5f);
-                pixels[pixel + 1] = (byte)((g * mean) + 0.5f);
-                pixels[pixel + 2] = (byte)((b * mean) + 0.5f);
-            }
+            // What lies beyond the photo stays black.
+            Add(photo.Pixels.AsSpan((first * stride) + start), stride, Math.Min(block, photo.Height - first), sums.AsSpan(0, length));
+            Average(sums, block, pixels.AsSpan(row * columns * 3, columns * 3));
             return sums;
         }, _ => { });
         double scale = 1.0 / block;
@@ -151,40 +126,56 @@ internal static class Resampler
         }
     }
 
-    private static void Add(ReadOnlySpan<byte> row, Span<ushort> sums)
+    // The first bytes of `count` rows, `stride` bytes apart.
+    private static void Add(ReadOnlySpan<byte> rows, int stride, int count, Span<ushort> sums)
     {
         int i = 0;
-        for (; Vector.IsHardwareAccelerated && i <= row.Length - Vector<byte>.Count; i += Vector<byte>.Count)
+        for (; Vector.IsHardwareAccelerated && i <= sums.Length - Vector<byte>.Count; i += Vector<byte>.Count)
         {
-            Vector.Widen(new Vector<byte>(row[i..]), out var low, out var high);
+            Vector<ushort> low = default, high = default;
+            for (int row = 0, at = i; row < count; row++, at += stride)
+            {
+                Vector.Widen(new Vector<byte>(rows[at..]), out var first, out var second);
+                low += first;
+                high += second;
+            }
             var target = MemoryMarshal.Cast<ushort, Vector<ushort>>(sums.Slice(i, Vector<byte>.Count));
-            target[0] += low;
-            target[1] += high;
+            (target[0], target[1]) = (low, high);
         }
-        for (; i < row.Length; i++)
+        for (; i < sums.Length; i++)
         {
-            sums[i] += row[i];
+            sums[i] = 0;
+            for (int row = 0, at = i; row < count; row++, at += stride)
+            {
+                sums[i] += rows[at];
+            }
         }
     }
 
-    // All three channels at once; positions are positive here, so the cast rounds down.
+    // All three channels at once; positions are positive here, so the conversion rounds down.
     private static Vector128<float> Inside(ReadOnlySpan<byte> pixels, int width, float fx, float fy)
     {
-        int ix = (int)fx, iy = (int)fy;
-        int upper = ((iy * width) + ix) * 3, lower = upper + (width * 3);
-        var (a, b) = (Pixel(pixels, upper), Pixel(pixels, upper + 3));
-        var (c, d) = (Pixel(pixels, lower), Pixel(pixels, lower + 3));
+        var (ix, iy) = (Whole(fx), Whole(fy));
+        int upper = ((iy * width) + ix) * 3;
+        var (a, b) = Pair(pixels.Slice(upper, sizeof(ulong)));
+        var (c, d) = Pair(pixels.Slice(upper + (width * 3), sizeof(ulong)));
         var top = a + ((b - a) * (fx - ix));
         var bottom = c + ((d - c) * (fx - ix));
         return top + ((bottom - top) * (fy - iy));
     }
 
-    // Reads one byte past the pixel, which is why 'inside' keeps a pixel's distance from the photo's end.
-    private static Vector128<float> Pixel(ReadOnlySpan<byte> pixels, int at)
+    // Without the care for numbers that no int holds.
+    private static int Whole(float value) => Vector128.ConvertToInt32Native(Vector128.CreateScalarUnsafe(value)).ToScalar();
+
+    // Two pixels side by side, and two bytes more, which is why 'inside' keeps a pixel's distance from the photo's end.
+    private static (Vector128<float> Left, Vector128<float> Right) Pair(ReadOnlySpan<byte> bytes)
     {
-        var bytes = Vector128.CreateScalarUnsafe(BinaryPrimitives.ReadUInt32LittleEndian(pixels[at..])).AsByte();
-        return Vector128.ConvertToSingle(Vector128.WidenLower(Vector128.WidenLower(bytes)).AsInt32());
+        ulong both = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+        return (Channels((uint)both), Channels((uint)(both >> 24)));
     }
+
+    private static Vector128<float> Channels(uint pixel) =>
+        Vector128.ConvertToSingle(Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(pixel).AsByte())).AsInt32());
 
     private static Vector128<float> AtEdge(Photo photo, float fx, float fy)
     {
@@ -215,27 +206,67 @@ internal static class Resampler
         return Inside(0, y) && Inside(size, y) && Inside(0, y + 1) && Inside(size, y + 1);
     }
 
-    private static void AddScaled(ReadOnlySpan<byte> row, float weight, Span<float> sums)
+    // The rows that lie one after another, each by its weight.
+    private static void AddScaled(ReadOnlySpan<byte> rows, ReadOnlySpan<float> weights, Span<float> sums)
     {
         int i = 0;
-        if (Vector.IsHardwareAccelerated)
+        for (; Vector.IsHardwareAccelerated && i <= sums.Length - Vector<byte>.Count; i += Vector<byte>.Count)
         {
-            var scale = new Vector<float>(weight);
-            for (; i <= row.Length - Vector<byte>.Count; i += Vector<byte>.Count)
+            Vector<float> a = default, b = default, c = default, d = default;
+            for (int tap = 0, at = i; tap < weights.Length; tap++, at += sums.Length)
             {
-                Vector.Widen(new Vector<byte>(row[i..]), out var low, out var high);
+                var scale = new Vector<float>(weights[tap]);
+                Vector.Widen(new Vector<byte>(rows[at..]), out var low, out var high);
                 Vector.Widen(low, out var first, out var second);
                 Vector.Widen(high, out var third, out var fourth);
-                var target = MemoryMarshal.Cast<float, Vector<float>>(sums.Slice(i, Vector<byte>.Count));
-                target[0] += Vector.ConvertToSingle(Vector.AsVectorInt32(first)) * scale;
-                target[1] += Vector.ConvertToSingle(Vector.AsVectorInt32(second)) * scale;
-                target[2] += Vector.ConvertToSingle(Vector.AsVectorInt32(third)) * scale;
-                target[3] += Vector.ConvertToSingle(Vector.AsVectorInt32(fourth)) * scale;
+                a += Vector.ConvertToSingle(Vector.AsVectorInt32(first)) * scale;
+                b += Vector.ConvertToSingle(Vector.AsVectorInt32(second)) * scale;
+                c += Vector.ConvertToSingle(Vector.AsVectorInt32(third)) * scale;
+                d += Vector.ConvertToSingle(Vector.AsVectorInt32(fourth)) * scale;
+            }
+            var target = MemoryMarshal.Cast<float, Vector<float>>(sums.Slice(i, Vector<byte>.Count));
+            (target[0], target[1], target[2], target[3]) = (a, b, c, d);
+        }
+        for (; i < sums.Length; i++)
+        {
+            sums[i] = 0;
+            for (int tap = 0, at = i; tap < weights.Length; tap++, at += sums.Length)
+            {
+                sums[i] += weights[tap] * rows[at];
             }
         }
-        for (; i < row.Length; i++)
+    }
+
+    // A row of sums (R, G, B, 0..255) to one of averages (0..1), all three channels at once.
+    private static void Average(ReadOnlySpan<float> sums, Taps columns, Span<float> red, Span<float> green, Span<float> blue)
+    {
+        for (int x = 0; x < red.Length; x++)
         {
-            sums[i] += weight * row[i];
+            var mean = Vector128<float>.Zero;
+            int at = columns.Start[x] * 3;
+            foreach (float weight in columns.Weights(x))
+            {
+                mean += Vector128.Create(sums.Slice(at, 4)) * weight;
+                at += 3;
+            }
+            mean *= 1 / 255f;
+            (red[x], green[x], blue[x]) = (mean[0], mean[1], mean[2]);
+        }
+    }
+
+    // A row of blocks' sums, a column of photo pixels at a time, to one of their means.
+    private static void Average(ReadOnlySpan<ushort> sums, int block, Span<byte> means)
+    {
+        float mean = 1f / (block * block);
+        for (int at = 0, start = 0; at < means.Length; at += 3)
+        {
+            var sum = Vector128<uint>.Zero;
+            for (int i = 0; i < block; i++, start += 3)
+            {
+                sum += Vector128.WidenLower(Vector128.Create(sums.Slice(start, 8)));
+            }
+            var rounded = Vector128.ConvertToInt32((Vector128.ConvertToSingle(sum.AsInt32()) * mean) + Vector128.Create(0.5f));
+            (means[at], means[at + 1], means[at + 2]) = ((byte)rounded[0], (byte)rounded[1], (byte)rounded[2]);
         }
     }
 
@@ -246,7 +277,7 @@ internal static class Resampler
         public readonly int[] Count = new int[count];
         private readonly float[] _weights = new float[count * most];
 
-        public float Weight(int output, int tap) => _weights[(output * most) + tap];
+        public ReadOnlySpan<float> Weights(int output) => _weights.AsSpan(output * most, Count[output]);
 
         /// <param name="source">Pixels of the photo on this axis.</param>
         /// <param name="square">Pixels of the square; what the photo leaves free is black, half at each end.</param>
@@ -264,7 +295,7 @@ internal static class Resampler
                 double reach = scale >= 1 ? scale / 2 : 1;
                 int first = Math.Max(0, (int)Math.Floor(scale >= 1 ? centre - reach : centre - 0.5));
                 int last = Math.Min(source - 1, (int)Math.Ceiling(scale >= 1 ? centre + reach : centre + 0.5) - 1);
-                taps.Start[i] = first;
+                taps.Start[i] = Math.Min(first, source - 1); // Beyond the photo there is none to take.
                 for (int pixel = first; pixel <= last; pixel++)
                 {
                     double weight = scale >= 1

@@ -43,8 +43,8 @@ internal sealed class FaceSearch(FaceModel model)
     private const int AroundSteps = 3;
 
     // So many of these crops come to rest at a face, less than so far apart, in half sides of a crop; a face draws most. Of 546
-    // pictures without a face 22 show one to some crop of weights 0.14.0's, seven of them to two or more, one to four.
-    private const int AroundAgree = 4;
+    // pictures without a face 22 show one to some crop of weights 0.14.0's, seven of them to two or more, two to three or more.
+    private const int AroundAgree = 3;
     private const float AroundApart = 0.1f;
 
     // Two heads' centres are a head's width apart, or the nearer one hides the other. What is found this near a head's centre,
