@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from .network import SMALL_SIZE, STYLES, InfiniteLandmarks, crop, widened
+from .network import SMALL_SIZE, STYLES, InfiniteLandmarks, blended, crop, widened
 
 OPSET = 16  # the first with GridSample
 PARITY = Path(__file__).parents[2] / "tests" / "Core.Tests" / "parity.npz"
@@ -50,6 +50,7 @@ def halved(network: InfiniteLandmarks) -> InfiniteLandmarks:
         parametrize.register_parametrization(layer, "weight", _Widened(), unsafe=True)
     # They are in half precision already; what no state_dict holds is a constant to the exporter, which would widen it.
     network.predictor.register_buffer("shape_modes", network.predictor.shape_modes)
+    network.predictor.blend = torch.jit.script(blended)
     return network.eval()
 
 

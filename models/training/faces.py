@@ -64,8 +64,8 @@ def answers(network: InfiniteLandmarks, images, uv: np.ndarray, style: str, tile
 
 def read_at(network: InfiniteLandmarks, images, theta: torch.Tensor, uv: np.ndarray, style: str, once: bool = False) -> dict:
     """The network's answer to each image's face at theta [B, 2, 3], as arrays over all images: as `read`, and theta,
-    photo_points [B, K, 2] in [-1, 1] of the square, features [B, F], and doubt [B], how unsure it is of the face: the mean sigma
-    over PROBE, in I'. F looks at the face and at its mirror image, or at the face alone, `once`."""
+    photo_points [B, K, 2] in [-1, 1] of the square, and doubt [B], how unsure it is of the face: the mean sigma over PROBE, in I'.
+    F looks at the face and at its mirror image, or at the face alone, `once`."""
     query, probe = (torch.from_numpy(points.astype(np.float32)) for points in (uv, PROBE))
     found = []
     with torch.inference_mode():
@@ -74,7 +74,7 @@ def read_at(network: InfiniteLandmarks, images, theta: torch.Tensor, uv: np.ndar
             encoding = network.see(crops(batch, part, network.preset.face_size), once)
             ask = lambda points, name: network.interpret(encoding, points.expand(len(batch), -1, -1), code_of(name, len(batch)))
             answer, judged = ask(query, style), ask(probe, JUDGED_IN)
-            answer |= {"theta": part, "photo_points": to_photo(part, answer["points"]), "doubt": judged["log_sigma"].exp().mean(1), "features": encoding.features}
+            answer |= {"theta": part, "photo_points": to_photo(part, answer["points"]), "doubt": judged["log_sigma"].exp().mean(1)}
             found.append({key: value.numpy() for key, value in answer.items()})
     return joined(found)
 

@@ -347,6 +347,7 @@ class LandmarkPredictor(nn.Module):
         self.register_buffer("position_map", torch.from_numpy(position_map).permute(2, 0, 1)[None].contiguous(), persistent=False)  # [1, 3, 512, 512]
         modes = torch.from_numpy(shape_modes[: self.modes]).permute(0, 3, 1, 2)
         self.register_buffer("shape_modes", modes.contiguous(), persistent=False)  # [M, 3, 96, 96], half precision
+        self.blend = blended
         self.register_buffer("mirror", mirrored_weights(self.shape_modes), persistent=False)  # [M, M]
         self.register_buffer("calibration", torch.zeros(len(STYLES)))  # of log sigma, set by `calibrate`
 
@@ -369,7 +370,7 @@ class LandmarkPredictor(nn.Module):
     def modal(self, features, uv):  # [B, F], [B, K, 2] -> [B, K, 3]
         if not self.modes:
             return 0.0
-        return blended(self.shape_modes.float(), features[:, -self.modes :], uv)
+        return self.blend(self.shape_modes.float(), features[:, -self.modes :], uv)
 
     def together(self, features):
         """The features [1, F] of a face [R, F], of which those of its mirror image, if there, follow its own: shape modes may be
@@ -394,12 +395,11 @@ class LandmarkPredictor(nn.Module):
         return mean + self.modal(features, uv) + OFFSET_M * answer[..., :3], log_sigma.clamp(-7, 1)  # [B, K, 3], [B, K, 1]
 
 
-@torch.jit.script
 def blended(maps, weights, uv):
     """The sum of maps [M, C, S, S] by weights [B, M] at uv [B, K, 2]: [B, K, C], between texels interpolated.
 
     Many queries sample one field a face: sampling the maps one by one would take ten times as long. A few read the texels around
-    them alone, a hundredth of the maps' memory. Scripted, so that the exported graph chooses, too.
+    them alone, a hundredth of the maps' memory. `export` scripts it, so that the graph chooses, too.
     """
     size = maps.shape[3]
     if uv.shape[0] * uv.shape[1] > 256:
@@ -512,7 +512,7 @@ class InfiniteLandmarks(nn.Module):
             self.encoder = FaceEncoder(PaperEncoder(self.preset.features), self.preset.features)
 
     def read(self, face, query_uv, style):
-        """What a face image says: dict of position [B, K, 3], log_sigma [B, K], points [B, K, 2] in I', pose, presence."""
+        """What a face image says: dict of position [B, K, 3], log_sigma [B, K], points [B, K, 2] in I', features [B, F], pose, presence."""
         return self.interpret(self.encoder.encode(face), query_uv, style)
 
     def see(self, face, once: bool = False) -> Encoding:
@@ -534,7 +534,7 @@ class InfiniteLandmarks(nn.Module):
         rotation = rotation_matrix(encoding.rotation6d)
         points = project(position, rotation, encoding.translation, encoding.focal_mm)
         anchored = {} if encoding.anchors is None else {"attention": encoding.attention, "anchors": encoding.anchors}
-        return {"position": position, "log_sigma": log_sigma[..., 0], "points": points, "rotation": rotation,
+        return {"position": position, "log_sigma": log_sigma[..., 0], "points": points, "features": encoding.features, "rotation": rotation,
                 "translation": encoding.translation, "focal_mm": encoding.focal_mm, "presence": encoding.presence[:, 0], **anchored}
 
     def forward(self, photo, query_uv, style):
