@@ -234,6 +234,8 @@ class SkinLibrary:
 
     def _unwrapped(self, validation: bool, cache: Path | None) -> list[Skin]:
         """The chosen portraits' skins, kept in the folder `cache` because they take a minute."""
+        if not len(self.chosen):
+            raise SystemExit("no labelled portrait is large and frontal enough to take its skin; label more of them")
         path = cache / f"skins-{'validation' if validation else 'training'}.npz" if cache else None
         if path is None or not path.exists():
             skins = [self.unwrap(int(row)) for row in self.chosen]
