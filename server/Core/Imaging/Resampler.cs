@@ -28,8 +28,7 @@ internal static class Resampler
         Parallel.For(0, size, () => new float[stride + 1], (y, _, sums) => // One more, as a pixel's channels are read four at a time.
         {
             AddScaled(photo.Pixels.AsSpan(rows.Start[y] * stride, rows.Count[y] * stride), rows.Weights(y), sums.AsSpan(0, stride));
-            int pixel = offset + (y * size);
-            Average(sums, columns, planes.AsSpan(pixel, size), planes.AsSpan(pixel + (size * size), size), planes.AsSpan(pixel + (2 * size * size), size));
+            Average(sums, columns, new PlanarRow(planes, offset, size, y));
             return sums;
         }, _ => { });
     }
@@ -50,26 +49,20 @@ internal static class Resampler
         }
         int across = Samples(toPhoto.Xx, toPhoto.Yx);
         int down = Samples(toPhoto.Xy, toPhoto.Yy);
-        var blocks = photo; // One that no lambda changes: it is read for every sample.
-        var toBlocks = toPhoto;
-        Parallel.For(0, size, y =>
-        {
-            int pixel = offset + (y * size);
-            CropRow(blocks, toBlocks, y, across, down, planes.AsSpan(pixel, size), planes.AsSpan(pixel + (size * size), size), planes.AsSpan(pixel + (2 * size * size), size));
-        });
+        Parallel.For(0, size, y => CropRow(photo, toPhoto, y, across, down, new PlanarRow(planes, offset, size, y)));
         if (block > 1)
         {
-            ArrayPool<byte>.Shared.Return(blocks.Pixels);
+            ArrayPool<byte>.Shared.Return(photo.Pixels);
         }
     }
 
-    private static void CropRow(Photo photo, Affine toPhoto, int y, int across, int down, Span<float> red, Span<float> green, Span<float> blue)
+    private static void CropRow(Photo photo, Affine toPhoto, int y, int across, int down, PlanarRow row)
     {
         float scale = 1f / (255f * across * down);
         float stepX = (float)(toPhoto.Xx / across), stepY = (float)(toPhoto.Yx / across);
         ReadOnlySpan<byte> pixels = photo.Pixels;
-        bool inside = RowInside(photo, toPhoto, red.Length, y);
-        for (int x = 0; x < red.Length; x++)
+        bool inside = RowInside(photo, toPhoto, row.Length, y);
+        for (int x = 0; x < row.Length; x++)
         {
             var sum = Vector128<float>.Zero;
             for (int j = 0; j < down; j++)
@@ -82,8 +75,7 @@ internal static class Resampler
                     sum += inside ? Inside(pixels, photo.Width, fx, fy) : AtEdge(photo, fx, fy);
                 }
             }
-            sum *= scale;
-            (red[x], green[x], blue[x]) = (sum[0], sum[1], sum[2]);
+            row.Set(x, sum * scale);
         }
     }
 
@@ -238,9 +230,9 @@ internal static class Resampler
     }
 
     // A row of sums (R, G, B, 0..255) to one of averages (0..1), all three channels at once.
-    private static void Average(ReadOnlySpan<float> sums, Taps columns, Span<float> red, Span<float> green, Span<float> blue)
+    private static void Average(ReadOnlySpan<float> sums, Taps columns, PlanarRow row)
     {
-        for (int x = 0; x < red.Length; x++)
+        for (int x = 0; x < row.Length; x++)
         {
             var mean = Vector128<float>.Zero;
             int at = columns.Start[x] * 3;
@@ -249,8 +241,7 @@ internal static class Resampler
                 mean += Vector128.Create(sums.Slice(at, 4)) * weight;
                 at += 3;
             }
-            mean *= 1 / 255f;
-            (red[x], green[x], blue[x]) = (mean[0], mean[1], mean[2]);
+            row.Set(x, mean * (1 / 255f));
         }
     }
 
@@ -268,6 +259,18 @@ internal static class Resampler
             var rounded = Vector128.ConvertToInt32((Vector128.ConvertToSingle(sum.AsInt32()) * mean) + Vector128.Create(0.5f));
             (means[at], means[at + 1], means[at + 2]) = ((byte)rounded[0], (byte)rounded[1], (byte)rounded[2]);
         }
+    }
+
+    /// <summary>Row y of planes [3, size, size] at an offset.</summary>
+    private readonly ref struct PlanarRow(float[] planes, int offset, int size, int y)
+    {
+        private readonly Span<float> _red = planes.AsSpan(offset + (y * size), size);
+        private readonly Span<float> _green = planes.AsSpan(offset + ((size + y) * size), size);
+        private readonly Span<float> _blue = planes.AsSpan(offset + (((2 * size) + y) * size), size);
+
+        public int Length => _red.Length;
+
+        public void Set(int x, Vector128<float> pixel) => (_red[x], _green[x], _blue[x]) = (pixel[0], pixel[1], pixel[2]);
     }
 
     /// <summary>For each output position of one axis, which source pixels it takes and with what weight.</summary>
