@@ -121,12 +121,13 @@ def heads(network, answer: dict, sources: list, kept: np.ndarray, errors: dict) 
     dense = dense[dense >= POINTS + INNER][:FACE_RENDERS]  # of the spread pool
     positions = asked(network, answer, sources[0].uv[dense], "render")["position"]
     shape = np.concatenate([similarity_residual(p, s.position[dense]) for p, s in zip(positions, sources)]) * 1000
-    bands = {f"{low}To{high}": error[(yaw >= low) & (yaw < high)] for low, high in YAW_BANDS}
+    bands = {f"{low}To{high}": (yaw >= low) & (yaw < high) for low, high in YAW_BANDS}
     return rounded({
         "faces": len(error), "meanError51": error.mean(), "medianError51": np.median(error), "shareOver10": 100 * (error > 10).mean(),
         "meanErrorKept51": error[kept].mean(), "medianErrorKept51": np.median(error[kept]), "meanErrorVisible51": (100 * distance / eyes[:, None])[seen].mean(),
-        **{f"meanError51Yaw{name}": values.mean() for name, values in bands.items()},
-        **{f"medianError51Yaw{name}": np.median(values) for name, values in bands.items()},
+        **{f"meanError51Yaw{name}": error[band].mean() for name, band in bands.items()},
+        **{f"meanErrorKept51Yaw{name}": error[band & kept].mean() for name, band in bands.items()},
+        **{f"medianError51Yaw{name}": np.median(error[band]) for name, band in bands.items()},
         "medianShapeMm": np.median(shape), "meanShapeMm": shape.mean(),
         "withinSigma": 100 * within_sigma(answer, errors).mean(),
     })

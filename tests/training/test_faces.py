@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ torch = pytest.importorskip("torch")
 from training import faces  # noqa: E402
 from training.canonical import read_layout  # noqa: E402
 from training.data import EYES, MOUTH, label_theta  # noqa: E402
+from training.export import PHOTO, PHOTO_FACES, load_checkpoint  # noqa: E402
 from training.network import POSITION_MAP, STYLES, chain  # noqa: E402
 
 SERVER = Path(__file__).parents[2] / "server" / "Core" / "Inference"
@@ -105,6 +107,17 @@ def test_only_a_present_face_whose_crop_was_off_is_looked_at_again():
 
     unsure = faces.corrected(network(-1.0), images, answer, 0.0, np.full((1, 2), 0.5), "photo")
     assert (unsure["theta"] == theta).all()
+
+
+def test_other_queries_are_answered_as_if_the_face_were_read_anew():
+    network = load_checkpoint(next((MODEL.parent / "training" / "checkpoints").glob("compact-*.pt")), "compact")
+    photo, random = cv2.imread(str(PHOTO))[:, :, ::-1], np.random.default_rng(0)
+    theta = torch.cat([PHOTO_FACES, torch.tensor([[[0.4, 0.2, -0.1], [-0.2, 0.4, -0.5]]])])
+    first = faces.read_at(network, [photo] * 3, theta, random.uniform(size=(9, 2)), "photo")
+    uv = random.uniform(size=(400, 2))
+    wanted, found = faces.read_at(network, [photo] * 3, theta, uv, "render"), faces.asked(network, first, uv, "render")
+    assert found.keys() == wanted.keys() and np.abs(wanted["position"][0] - wanted["position"][1]).max() > 1e-3
+    assert all(np.allclose(found[key], wanted[key], atol=1e-5) for key in wanted)
 
 
 class Rooms:
