@@ -404,7 +404,7 @@ def blended(maps, weights, uv):
     size = maps.shape[3]
     if uv.shape[0] * uv.shape[1] > 256:
         field = (weights @ maps.flatten(1)).view(-1, maps.shape[1], size, size)
-        grid = (uv * 2.0 - 1.0) * torch.tensor([1.0, -1.0])
+        grid = torch.stack([uv[:, :, 0] * 2.0 - 1.0, 1.0 - uv[:, :, 1] * 2.0], 2)
         return functional.grid_sample(field, grid[:, :, None], align_corners=False, padding_mode="border")[:, :, :, 0].transpose(1, 2)
     at = (torch.stack([uv[:, :, 0], 1.0 - uv[:, :, 1]], 2) * float(size) - 0.5).clamp(0.0, float(size - 1))
     corner = at.floor().clamp(max=float(size - 2))
