@@ -360,12 +360,8 @@ class LandmarkPredictor(nn.Module):
         code = (style @ self.codes)[:, None].expand(-1, uv.shape[1], -1)
         return uv + self.DEFORM * torch.tanh(self.deformer(torch.cat([uv * 2 - 1, code], 2)))
 
-    def over(self, maps, uv):  # [B, C, H, W], [B, K, 2] -> [B, K, C]
-        grid = (uv * 2 - 1) * uv.new_tensor([1.0, -1.0])
-        return functional.grid_sample(maps, grid[:, :, None], align_corners=False, padding_mode="border")[..., 0].transpose(1, 2)
-
     def mean(self, uv):  # [B, K, 2] -> [B, K, 3]
-        return self.over(self.position_map, uv.reshape(1, -1, 2)).view(*uv.shape[:2], 3)
+        return sampled(self.position_map, uv.reshape(1, -1, 2)).view(*uv.shape[:2], 3)
 
     def modal(self, features, uv):  # [B, F], [B, K, 2] -> [B, K, 3]
         if not self.modes:
@@ -383,7 +379,7 @@ class LandmarkPredictor(nn.Module):
 
     def at(self, uv):
         """The mean face [K, 3] and the modes [M, K * 3] at uv [K, 2]."""
-        return self.mean(uv[None])[0], self.over(self.shape_modes.float(), uv.expand(self.modes, -1, -1)).flatten(1)
+        return self.mean(uv[None])[0], sampled(self.shape_modes.float(), uv.expand(self.modes, -1, -1)).flatten(1)
 
     def forward(self, features, query_uv, style):  # [B, F], [B, K, 2], [B, S]
         uv = self.deform(query_uv, style)
@@ -395,6 +391,12 @@ class LandmarkPredictor(nn.Module):
         return mean + self.modal(features, uv) + OFFSET_M * answer[..., :3], log_sigma.clamp(-7, 1)  # [B, K, 3], [B, K, 1]
 
 
+def sampled(maps, uv):
+    """Maps [B, C, S, S] at uv [B, K, 2], between texels interpolated: [B, K, C]."""
+    grid = torch.stack([uv[:, :, 0] * 2.0 - 1.0, 1.0 - uv[:, :, 1] * 2.0], 2)
+    return functional.grid_sample(maps, grid[:, :, None], align_corners=False, padding_mode="border")[:, :, :, 0].transpose(1, 2)
+
+
 def blended(maps, weights, uv):
     """The sum of maps [M, C, S, S] by weights [B, M] at uv [B, K, 2]: [B, K, C], between texels interpolated.
 
@@ -403,9 +405,7 @@ def blended(maps, weights, uv):
     """
     size = maps.shape[3]
     if uv.shape[0] * uv.shape[1] > 256:
-        field = (weights @ maps.flatten(1)).view(-1, maps.shape[1], size, size)
-        grid = torch.stack([uv[:, :, 0] * 2.0 - 1.0, 1.0 - uv[:, :, 1] * 2.0], 2)
-        return functional.grid_sample(field, grid[:, :, None], align_corners=False, padding_mode="border")[:, :, :, 0].transpose(1, 2)
+        return sampled((weights @ maps.flatten(1)).view(-1, maps.shape[1], size, size), uv)
     at = (torch.stack([uv[:, :, 0], 1.0 - uv[:, :, 1]], 2) * float(size) - 0.5).clamp(0.0, float(size - 1))
     corner = at.floor().clamp(max=float(size - 2))
     right, down = (at - corner).unbind(2)

@@ -27,7 +27,7 @@ internal static class Resampler
         int stride = photo.Width * 3;
         Parallel.For(0, size, () => new float[stride + 1], (y, _, sums) => // One more, as a pixel's channels are read four at a time.
         {
-            AddScaled(photo.Pixels.AsSpan(rows.Start[y] * stride, rows.Count[y] * stride), rows.Weights(y), sums.AsSpan(0, stride));
+            Sum(photo.Pixels.AsSpan(rows.Start[y] * stride, rows.Count[y] * stride), rows.Weights(y), sums.AsSpan(0, stride));
             Average(sums, columns, new PlanarRow(planes, offset, size, y));
             return sums;
         }, _ => { });
@@ -87,7 +87,7 @@ internal static class Resampler
         return (int)Math.Clamp(Math.Min(across, down), 1, MaxBlock);
     }
 
-    // The blocks of the photo that the crop sees, averaged, and the affine to them.
+    // The blocks of the photo that the crop sees, averaged, and the affine to them. Their pixels are to be returned to the pool.
     private static (Photo Blocks, Affine ToBlocks) InBlocks(Photo photo, Affine toPhoto, int size, int block)
     {
         var (left, columns) = Range(toPhoto.Xx, toPhoto.Xy, toPhoto.X0, photo.Width);
@@ -98,7 +98,7 @@ internal static class Resampler
         {
             int first = (top + row) * block;
             // What lies beyond the photo stays black.
-            Add(photo.Pixels.AsSpan((first * stride) + start), stride, Math.Min(block, photo.Height - first), sums.AsSpan(0, length));
+            Sum(photo.Pixels.AsSpan((first * stride) + start), stride, Math.Min(block, photo.Height - first), sums.AsSpan(0, length));
             Average(sums, block, pixels.AsSpan(row * columns * 3, columns * 3));
             return sums;
         }, _ => { });
@@ -118,8 +118,8 @@ internal static class Resampler
         }
     }
 
-    // The first bytes of `count` rows, `stride` bytes apart.
-    private static void Add(ReadOnlySpan<byte> rows, int stride, int count, Span<ushort> sums)
+    // Of the first bytes of `count` rows, `stride` bytes apart.
+    private static void Sum(ReadOnlySpan<byte> rows, int stride, int count, Span<ushort> sums)
     {
         int i = 0;
         for (; Vector.IsHardwareAccelerated && i <= sums.Length - Vector<byte>.Count; i += Vector<byte>.Count)
@@ -198,8 +198,8 @@ internal static class Resampler
         return Inside(0, y) && Inside(size, y) && Inside(0, y + 1) && Inside(size, y + 1);
     }
 
-    // The rows that lie one after another, each by its weight.
-    private static void AddScaled(ReadOnlySpan<byte> rows, ReadOnlySpan<float> weights, Span<float> sums)
+    // Of rows that lie one after another, each by its weight.
+    private static void Sum(ReadOnlySpan<byte> rows, ReadOnlySpan<float> weights, Span<float> sums)
     {
         int i = 0;
         for (; Vector.IsHardwareAccelerated && i <= sums.Length - Vector<byte>.Count; i += Vector<byte>.Count)
