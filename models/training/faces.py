@@ -11,7 +11,7 @@ import torch
 from .crops import apply, face_theta, invert
 from .data import compose, to_pixels, to_square, warp
 from .label import to_tensor
-from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLandmarks, chain, project, to_photo
+from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLandmarks, chain, to_photo
 
 BATCH = 32
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
@@ -88,9 +88,8 @@ def asked(network: InfiniteLandmarks, answer: dict, uv: np.ndarray, style: str) 
         for start in range(0, len(answer["features"]), BATCH):
             part = {key: torch.from_numpy(value[start : start + BATCH]) for key, value in answer.items()}
             count = len(part["features"])
-            position, log_sigma = network.predictor(part["features"], query.expand(count, -1, -1), code_of(style, count))
-            points = project(position, part["rotation"], part["translation"], part["focal_mm"])
-            part |= {"position": position, "log_sigma": log_sigma[..., 0], "points": points, "photo_points": to_photo(part["theta"], points)}
+            part |= network.ask(part, query.expand(count, -1, -1), code_of(style, count))
+            part["photo_points"] = to_photo(part["theta"], part["points"])
             found.append({key: value.numpy() for key, value in part.items()})
     return joined(found)
 

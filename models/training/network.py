@@ -155,7 +155,7 @@ class CompactEncoder(nn.Module):
         centres = torch.cartesian_prod(axis, axis).flip(1)
         self.register_buffer("moments", torch.cat([centres, centres.square().sum(1, keepdim=True)], 1), persistent=False)  # [576, 3]: x, y, x2 + y2
         self.reduce = nn.Sequential(nn.Conv2d(coarse, 64, 1), PReLU(64))
-        self.dense = nn.Linear(64 * TRUNK_SIZE**2, HIDDEN)
+        self.dense = nn.Sequential(QuantisedConv2d(64, HIDDEN, TRUNK_SIZE), Quantiser())  # of the whole map
         self.places = nn.Linear(3 * anchors + 3, HIDDEN)
         self.hidden = nn.Sequential(nn.GELU(), nn.Linear(HIDDEN, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, HIDDEN), nn.GELU())
         self.output = nn.Linear(HIDDEN, features)
@@ -170,8 +170,8 @@ class CompactEncoder(nn.Module):
         moments = attention @ self.moments
         places = moments[:, :, :2]
         variance = moments[:, :, 2] - places.square().sum(2)
-        read = self.over(self.readings(fine), places.detach()[:, :, None])[..., 0].transpose(1, 2)
-        moved = (read[:, :, None] @ self.move)[:, :, 0]
+        read = self.between(self.readings(fine), places.detach())
+        moved = (read[:, :, None] * self.move.transpose(1, 2)).sum(3)
         return attention, places + self.STEP * moved, 1 / (1 + variance * (self.CELLS / 2) ** 2), coarse
 
     @mixed
@@ -192,22 +192,28 @@ class CompactEncoder(nn.Module):
         """What `patch` reads around each cell of a map [V, C, 24, 24]: [V, 64, 24, 24]. Between cells it is interpolated, as the
         patches would be: a thirteenth of the sampling."""
         kernel = self.around_anchors.weight(self.patch.weight.view(self.READ, -1, self.PATCH, self.PATCH))
-        around = self.around_anchors(functional.pad(fine, (self.PATCH // 2,) * 4, mode="replicate"))
-        return self.read(functional.conv2d(around, kernel, self.patch.bias))
+        return self.read(functional.conv2d(self.around_anchors(fine), kernel, self.patch.bias, padding=self.PATCH // 2))
 
     @staticmethod
-    def over(maps, places):
-        """Maps [V, C, H, W] at places [V, A, B, 2] in I': [V, C, A, B]."""
-        return functional.grid_sample(maps, places, align_corners=False, padding_mode="border")
+    def between(maps, places):
+        """Maps [V, C, S, S] at places [V, A, 2] in I', between cells interpolated: [V, A, C]."""
+        if not torch.onnx.is_in_onnx_export():
+            return functional.grid_sample(maps, places[:, :, None], align_corners=False, padding_mode="border")[:, :, :, 0].transpose(1, 2)
+        # ONNX Runtime's GridSample takes three times as long.
+        count, _, size, _ = maps.shape
+        numbers, shares = texels((places + 1) * (size / 2) - 0.5, size)
+        first = torch.arange(count)[:, None, None] * size**2
+        rows = maps.flatten(2).transpose(1, 2).flatten(0, 1)[numbers + first]  # [V, A, 4, C]
+        return (rows * shares[:, :, :, None]).sum(2)
 
     def patches(self, fine, places):
         """What a map [V, C, 24, 24] holds around places [V, A, 2] in I': [V, A, C * 9]."""
-        return self.over(fine, places[:, :, None] + self.around).permute(0, 2, 1, 3).flatten(2)
+        return functional.grid_sample(fine, places[:, :, None] + self.around, align_corners=False).permute(0, 2, 1, 3).flatten(2)
 
     def features(self, coarse, normal, certainty, frame):
         """[V, 464] from the 6x6 map, the anchors less the mean face's [V, A, 2], how sure they are [V, A] and what was taken away [V, 3]."""
         read = torch.cat([normal.flatten(1) / self.UNIT, certainty, frame], 1)
-        hidden = self.dense(self.reduce(coarse).flatten(1)) + self.places(read)
+        hidden = self.dense(self.reduce(coarse)).flatten(1) + self.places(read)
         output = self.output(self.hidden(hidden))
         return torch.cat([functional.gelu(output[:, : self.curved]), output[:, self.curved :]], 1)
 
@@ -397,6 +403,16 @@ def sampled(maps, uv):
     return functional.grid_sample(maps, grid[:, :, None], align_corners=False, padding_mode="border")[:, :, :, 0].transpose(1, 2)
 
 
+def texels(at, size: int):
+    """Of places [..., 2] in texels of a map, `size` a side: the four around each, numbered row by row, and their shares, [..., 4]."""
+    at = at.clamp(0.0, float(size - 1))
+    corner = at.floor().clamp(max=float(size - 2))
+    first = corner[..., 1] * float(size) + corner[..., 0]
+    right, down = (at - corner).unbind(-1)
+    numbers = torch.stack([first, first + 1, first + size, first + size + 1], -1).long()
+    return numbers, torch.stack([(1.0 - right) * (1.0 - down), right * (1.0 - down), (1.0 - right) * down, right * down], -1)
+
+
 def blended(maps, weights, uv):
     """The sum of maps [M, C, S, S] by weights [B, M] at uv [B, K, 2]: [B, K, C], between texels interpolated.
 
@@ -406,13 +422,8 @@ def blended(maps, weights, uv):
     size = maps.shape[3]
     if uv.shape[0] * uv.shape[1] > 256:
         return sampled((weights @ maps.flatten(1)).view(-1, maps.shape[1], size, size), uv)
-    at = (torch.stack([uv[:, :, 0], 1.0 - uv[:, :, 1]], 2) * float(size) - 0.5).clamp(0.0, float(size - 1))
-    corner = at.floor().clamp(max=float(size - 2))
-    right, down = (at - corner).unbind(2)
-    first = (corner[:, :, 1] * float(size) + corner[:, :, 0]).long()
-    texels = maps.flatten(2).permute(2, 1, 0)[torch.stack([first, first + 1, first + size, first + size + 1], 2)]  # [B, K, 4, C, M]
-    shares = torch.stack([(1.0 - right) * (1.0 - down), right * (1.0 - down), (1.0 - right) * down, right * down], 2)
-    around = (shares[:, :, :, None, None] * texels).sum(2)
+    numbers, shares = texels(torch.stack([uv[:, :, 0], 1.0 - uv[:, :, 1]], 2) * float(size) - 0.5, size)
+    around = (shares[:, :, :, None, None] * maps.flatten(2).permute(2, 1, 0)[numbers]).sum(2)  # of [B, K, 4, C, M]
     return (around @ weights[:, None, :, None])[:, :, :, 0]
 
 
@@ -530,12 +541,16 @@ class InfiniteLandmarks(nn.Module):
 
     def interpret(self, encoding: Encoding, query_uv, style):
         """`read`'s answer, from what the encoder gave."""
-        position, log_sigma = self.predictor(encoding.features, query_uv, style)
-        rotation = rotation_matrix(encoding.rotation6d)
-        points = project(position, rotation, encoding.translation, encoding.focal_mm)
+        found = {"features": encoding.features, "rotation": rotation_matrix(encoding.rotation6d), "translation": encoding.translation,
+                 "focal_mm": encoding.focal_mm, "presence": encoding.presence[:, 0]}
         anchored = {} if encoding.anchors is None else {"attention": encoding.attention, "anchors": encoding.anchors}
-        return {"position": position, "log_sigma": log_sigma[..., 0], "points": points, "features": encoding.features, "rotation": rotation,
-                "translation": encoding.translation, "focal_mm": encoding.focal_mm, "presence": encoding.presence[:, 0], **anchored}
+        return {**found, **self.ask(found, query_uv, style), **anchored}
+
+    def ask(self, found: dict, query_uv, style) -> dict:
+        """Position [B, K, 3], log_sigma [B, K] and points [B, K, 2] in I' of queries of faces whose features and pose were found."""
+        position, log_sigma = self.predictor(found["features"], query_uv, style)
+        points = project(position, found["rotation"], found["translation"], found["focal_mm"])
+        return {"position": position, "log_sigma": log_sigma[..., 0], "points": points}
 
     def forward(self, photo, query_uv, style):
         """The paper's forward pass: photo [B, 3, H, H] to the dict of `read`, theta and `photo_points` [B, K, 2]."""
@@ -547,5 +562,7 @@ class InfiniteLandmarks(nn.Module):
         """Copies FaceMesh's trunk into F, and its first stages into S."""
         own = self.encoder.trunk.trunk
         own.load_state_dict(widened(trunk.state_dict(), own.state_dict()))
+        for slopes in (module.weight for module in own.modules() if isinstance(module, PReLU)):
+            slopes.data.clamp_(max=1)  # five are above; without them the graph has a step less for each (`PReLU`)
         own = self.transformer.trunk.state_dict()
         self.transformer.trunk.load_state_dict({key: trunk.state_dict()[key] for key in own})

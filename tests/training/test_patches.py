@@ -24,7 +24,7 @@ def test_what_is_read_between_cells_is_what_the_patches_there_give():
     trunk = InfiniteLandmarks("compact").encoder.trunk
     fine, places = torch.randn(2, trunk.fine[0].change[0].in_channels, 24, 24), torch.rand(2, 128, 2) * 1.8 - 0.9
     with torch.inference_mode():
-        read = trunk.over(trunk.readings(fine), places[:, :, None])[..., 0].transpose(1, 2)
+        read = trunk.between(trunk.readings(fine), places)
         assert torch.allclose(read, trunk.patch(trunk.patches(fine, places)), atol=1e-4)
 
 
