@@ -178,9 +178,9 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
 
     Of a face that is not kept, of which the server says that it found none, the look stands that has most of one.
     """
-    result = corrected(network, images, answer, threshold, uv, style)
+    result, beside = corrected(network, images, answer, threshold, uv, style), {}
     for unsure in doubtful(result, threshold):
-        looks = around(network, images[unsure], result["theta"][unsure], uv, style)
+        looks = beside[unsure] = around(network, images[unsure], result["theta"][unsure], uv, style)
         doubt = np.where(agreed(looks, acceptable(looks, images[unsure], threshold)), looks["doubt"], np.inf)
         present = result["presence"][unsure] >= threshold
         if doubt.min() < result["doubt"][unsure] if present else doubt.min() <= MAX_SIGMA:
@@ -188,21 +188,24 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
                 result[key][unsure] = value[doubt.argmin()]
     kept = result["presence"] >= threshold
     for lost in np.flatnonzero(~kept):
-        tiles = tiles_of(images[lost])
-        if not len(tiles):
-            continue
-        glance = answers(network, [images[lost]] * len(tiles), uv, style, tiles, once=True)
-        shown = glance["presence"] >= threshold
-        if shown.any():
-            again = [images[lost]] * shown.sum()
-            seen = read_at(network, again, torch.from_numpy(glance["theta"][shown]), uv, style)
-            seen = corrected(network, again, seen, threshold, uv, style)
-            for key, value in seen.items():
-                glance[key][shown] = value
-        looks = {key: np.concatenate([answer[key][lost : lost + 1], value]) for key, value in glance.items()}
-        accepted = acceptable(looks, images[lost], threshold) & (looks["doubt"] <= MAX_SIGMA)
-        kept[lost] = accepted.any()
-        best = largest(looks, accepted) if kept[lost] else looks["presence"].argmax()
+        looks, tiles = {key: value[lost : lost + 1] for key, value in answer.items()}, tiles_of(images[lost])
+        if len(tiles):
+            glance = answers(network, [images[lost]] * len(tiles), uv, style, tiles, once=True)
+            shown = glance["presence"] >= threshold
+            if shown.any():
+                again = [images[lost]] * shown.sum()
+                seen = read_at(network, again, torch.from_numpy(glance["theta"][shown]), uv, style)
+                seen = corrected(network, again, seen, threshold, uv, style)
+                for key, value in seen.items():
+                    glance[key][shown] = value
+            looks = joined([looks, glance])
+            accepted = acceptable(looks, images[lost], threshold) & (looks["doubt"] <= MAX_SIGMA)
+            kept[lost] = accepted.any()
+        if kept[lost]:
+            best = largest(looks, accepted)
+        else:
+            looks = joined([looks, beside[lost]])
+            best = looks["presence"].argmax()
         for key, value in looks.items():
             result[key][lost] = value[best]
     return result, kept

@@ -153,7 +153,7 @@ def test_a_face_that_s_does_not_frame_is_seen_from_a_crop_around(monkeypatch, si
     result, kept = faces.search(network, [RING, 255 - RING], first, 0.0, uv, style)
     assert kept.tolist() == [found, True]
     wider = np.linalg.det(result["theta"][:, :, :2]) > 1.3 * np.linalg.det(first["theta"][:, :, :2])
-    assert wider.tolist() == [found, False]
+    assert wider.tolist() == [True, False]  # too unsure to be kept, it is still the look that has most of a face
     assert (result["theta"][1] == first["theta"][1]).all()
 
 
