@@ -197,14 +197,13 @@ class CompactEncoder(nn.Module):
     @staticmethod
     def between(maps, places):
         """Maps [V, C, S, S] at places [V, A, 2] in I', between cells interpolated: [V, A, C]."""
-        if not torch.onnx.is_in_onnx_export():
-            return functional.grid_sample(maps, places[:, :, None], align_corners=False, padding_mode="border")[:, :, :, 0].transpose(1, 2)
-        # ONNX Runtime's GridSample takes three times as long.
-        count, _, size, _ = maps.shape
-        numbers, shares = texels((places + 1) * (size / 2) - 0.5, size)
-        first = torch.arange(count)[:, None, None] * size**2
-        rows = maps.flatten(2).transpose(1, 2).flatten(0, 1)[numbers + first]  # [V, A, 4, C]
-        return (rows * shares[:, :, :, None]).sum(2)
+        if torch.onnx.is_in_onnx_export():  # ONNX Runtime's GridSample takes three times as long
+            count, _, size, _ = maps.shape
+            numbers, shares = texels((places + 1) * (size / 2) - 0.5, size)
+            first = torch.arange(count)[:, None, None] * size**2
+            rows = maps.flatten(2).transpose(1, 2).flatten(0, 1)[numbers + first]  # [V, A, 4, C]
+            return (rows * shares[:, :, :, None]).sum(2)
+        return functional.grid_sample(maps, places[:, :, None], align_corners=False, padding_mode="border")[:, :, :, 0].transpose(1, 2)
 
     def patches(self, fine, places):
         """What a map [V, C, 24, 24] holds around places [V, A, 2] in I': [V, A, C * 9]."""
