@@ -20,6 +20,8 @@ from .canonical import read_layout
 from .crops import MARGIN, apply, face_theta, invert
 from .facemesh import POINTS
 from .groups import BARE_SKIN, balancing, grey, parted, sections, typology_angle
+from .heads import project
+from .morph import HEADS, Builds, drawn, morphed
 from .network import POSITION_MAP, SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES
 
 QUERIES = 80  # of a sample; the 51 inner iBUG points are always among them
@@ -27,6 +29,10 @@ EYES, MOUTH = [33, 133, 362, 263], [61, 291, 0, 17]  # FaceMesh points that give
 PICTURE_SIZE = 320
 TURNED, TURNED_SHARE = np.cos(np.radians(50)), 0.4  # of the renders drawn: heads turned that far are hard, and rare
 NEGATIVE_SHARE = 0.08  # of the samples that teach presence
+FACELESS = {  # what those without a face show: a negative render, the back of its head, what is beside the face, a part of it (an
+    # ear or a mouth looks, at a tile's size, like the folds of a small face), the face's tiles out of order, clouds
+    "render": 0.12, "back": 0.23, "beside": 0.1, "part": 0.3, "shuffled": 0.1, "backdrop": 0.15,
+}
 SHRUNK_SIZE = {"compact": SMALL_SIZE // 2, "paper": SMALL_SIZE}  # what S looks at inside
 RECOLOURED_SHARE = 0.3  # of the portraits drawn that are in colour: skin of another tone
 MAX_MISSING_M = 0.0025  # of a fitted head, for what it says of ears, neck and forehead to be learnt
@@ -46,6 +52,10 @@ class Source:
     translation: np.ndarray | None = None
     focal_mm: float = 0.0
     visible: np.ndarray | None = None  # [M]
+
+    def seen(self, position: np.ndarray, rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
+        """Points [K, 3] m of a head in such a pose, in px [K, 2] of the square image."""
+        return (project(position, rotation, translation, self.focal_mm) + 1) * (self.image.shape[1] / 2)
 
 
 def inner_weights() -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +146,7 @@ class Renders:
         shards = []
         for path in sorted(folder.glob("shard-*.npz")):
             with np.load(path) as archive:
-                keys = ("position", "visible", "rotation", "translation", "focal_mm", "present", "head")
+                keys = ("position", "visible", "rotation", "translation", "focal_mm", "present", "head", "identity", "expression")
                 shard = {key: archive[key] for key in keys if key in archive}
             shards.append(shard | {"image": np.asarray(np.load(path.with_suffix(".npy"), mmap_mode="r"))})
             if limit and sum(len(shard["image"]) for shard in shards) >= limit:
@@ -175,6 +185,11 @@ class Renders:
     def source(self, index: int) -> Source:
         return self._source(*self.present[index])
 
+    def builds(self) -> Builds:
+        """How build moves this pool's points, by some of the heads."""
+        chosen = self.present[:: -(-len(self.present) // HEADS)]
+        return Builds(self.uv, *(np.stack([self.shards[s][key][i] for s, i in chosen]).astype(np.float32) for key in ("identity", "expression", "position")))
+
     def faceless(self, index: int) -> Source:
         """A picture without a face; its points say where one would be, were the head turned or in the frame."""
         return self._source(*self.absent[index])
@@ -183,10 +198,8 @@ class Renders:
         shard = self.shards[s]
         position = shard["position"][i].astype(np.float32)
         rotation, translation, focal_mm = shard["rotation"][i], shard["translation"][i], float(shard["focal_mm"][i])
-        camera = position @ rotation.T + translation
-        size = shard["image"].shape[1]
-        flat = 2 * focal_mm / SENSOR_MM * camera[:, :2] / -camera[:, 2:] * [1, -1]
-        return Source(shard["image"][i], ((flat + 1) * size / 2).astype(np.float32), self.uv, STYLES.index("render"), position, rotation, translation, focal_mm, shard["visible"][i])
+        points = ((project(position, rotation, translation, focal_mm) + 1) * (shard["image"].shape[1] / 2)).astype(np.float32)
+        return Source(shard["image"][i], points, self.uv, STYLES.index("render"), position, rotation, translation, focal_mm, shard["visible"][i])
 
 
 def column(folder: Path, name: str) -> np.ndarray:
@@ -271,21 +284,33 @@ def mirrored(source: Source) -> Source:
 
 
 class Samples:
-    """Draws augmented samples from both datasets; `plain_share` of the crops keep their colours, sharpness and noise."""
+    """Draws augmented samples from both datasets; `plain_share` of the crops keep their colours, sharpness and noise, and
+    `morph_share` of all sources become other heads."""
 
-    def __init__(self, photos: Photos, renders: Renders | None, face_size: int, render_share: float = 0.45, plain_share: float = 0.0):
+    def __init__(self, photos: Photos, renders: Renders | None, face_size: int, render_share: float = 0.45, plain_share: float = 0.0, morph_share: float = 0.0):
         self.photos, self.renders, self.face_size = photos, renders, face_size
-        self.render_share, self.plain_share = render_share if renders else 0.0, plain_share
+        self.render_share, self.plain_share, self.morph_share = render_share if renders else 0.0, plain_share, morph_share if renders else 0.0
         self.chances = photos.chance.cumsum()
+        if self.morph_share:
+            builds = renders.builds()
+            self.builds = {"render": builds.modes, "photo": builds.at(photos.uv)}
 
     def draw(self, random: np.random.Generator) -> Source:
-        """A source, perhaps mirrored."""
+        """A source, perhaps morphed, perhaps mirrored."""
         if random.random() < self.render_share:
             turned = self.renders.turned if random.random() < TURNED_SHARE else range(len(self.renders))
             source = self.renders.source(int(turned[random.integers(len(turned))]))
         else:
             source = self.photos.source(min(int(np.searchsorted(self.chances, random.random())), len(self.photos) - 1))
-        return mirrored(source) if random.random() < 0.5 else source
+        source, = self.varied([source], random)
+        return source
+
+    def varied(self, sources: list[Source], random: np.random.Generator) -> list[Source]:
+        """Sources of one head, perhaps morphed alike, perhaps mirrored."""
+        if random.random() < self.morph_share:
+            weights = drawn(random)
+            sources = [morphed(source, self.builds[STYLES[source.style]], weights, random) for source in sources]
+        return [mirrored(source) for source in sources] if random.random() < 0.5 else sources
 
     def choose(self, source: Source, random: np.random.Generator) -> np.ndarray:
         others = random.integers(0, len(source.points), QUERIES - INNER)
@@ -297,11 +322,9 @@ class Samples:
         return self.cropped(source, self.choose(source, random), random, random.random() < negative_share)
 
     def pair(self, random: np.random.Generator) -> list[dict]:
-        """`crop` of two views of one head, with the same queries and neither or both mirrored."""
+        """`crop` of two views of one head, with the same queries, neither or both morphed and mirrored."""
         views = random.choice(self.renders.heads[random.integers(len(self.renders.heads))], 2, replace=False)
-        sources = [self.renders.source(int(view)) for view in views]
-        if random.random() < 0.5:
-            sources = [mirrored(source) for source in sources]
+        sources = self.varied([self.renders.source(int(view)) for view in views], random)
         chosen = self.choose(sources[0], random)
         return [self.cropped(source, chosen, random) for source in sources]
 
@@ -327,34 +350,41 @@ class Samples:
                 "rotation": rotation, "distance": distance, "points": apply(place, source.points[chosen]), "anchors": apply(place, source.points[anchored()[0]])}
 
     def faceless(self, random: np.random.Generator, source: Source, theta: np.ndarray) -> np.ndarray:
-        """[face_size, face_size, 3] without a whole face: a negative render, what is beside the face, a part of it, its shuffled tiles, clouds."""
-        size, kind = self.face_size, random.random()
-        if kind < 0.35 and self.renders and self.renders.absent:
-            absent = self.renders.faceless(int(random.integers(len(self.renders.absent))))
-            square = to_square(absent.image)
-            theta = label_theta(apply(square, absent.points))
-            if kind > 0.12 and np.abs(theta[:, 2]).max() < 1:  # the back of a head, as a look around frames it
-                theta = jitter(theta, random, random.uniform(0.15, FAR[1]))
-            else:
-                theta = random.uniform(0.5, 1) * np.eye(2, 3)
-                theta[:, 2] = random.uniform(-1, 1, 2) * (1 - theta[0, 0])
-            return warp(absent.image, compose(to_pixels(size), compose(invert(theta), square)), size)
-        if kind < 0.75:
+        """[face_size, face_size, 3] without a whole face, of a kind of FACELESS; where there are no negative renders, of another."""
+        size, kind = self.face_size, random.choice(list(FACELESS), p=list(FACELESS.values()))
+        if kind in ("render", "back"):
+            if self.renders and self.renders.absent:
+                return self.negative(random, kind == "back")
+            kind = "beside"
+        if kind in ("beside", "part"):
             away, half = theta.copy(), np.linalg.norm(theta[:, 0])
-            if kind < 0.45:
+            if kind == "beside":
                 angle = random.uniform(0, 2 * np.pi)
                 away[:, :2] *= random.uniform(0.4, 1.3)
                 away[:, 2] += half * random.uniform(1.1, 2.5) * np.array([np.cos(angle), np.sin(angle)])
-            else:  # an ear, a mouth: at a tile's size they look like the folds of a small face
+            else:
                 away[:, :2] *= random.uniform(0.12, 0.55)
                 away[:, 2] += half * random.uniform(-0.9, 0.9, 2)
             return warp(source.image, compose(to_pixels(size), compose(invert(away), to_square(source.image))), size, backdrop(size, random))
-        if kind < 0.85:
+        if kind == "shuffled":
             face = warp(source.image, compose(to_pixels(size), compose(invert(theta), to_square(source.image))), size)
             tiles = face.reshape(4, size // 4, 4, size // 4, 3).swapaxes(1, 2).reshape(16, size // 4, size // 4, 3)
             tiles = tiles[random.permutation(16)]
             return np.ascontiguousarray(tiles.reshape(4, 4, size // 4, size // 4, 3).swapaxes(1, 2).reshape(size, size, 3))
         return backdrop(size, random)
+
+    def negative(self, random: np.random.Generator, back: bool) -> np.ndarray:
+        """A crop of a render without a face, [face_size, face_size, 3]: any, or, if it is in the frame, the head's `back` as a look
+        around frames it."""
+        absent = self.renders.faceless(int(random.integers(len(self.renders.absent))))
+        square = to_square(absent.image)
+        theta = label_theta(apply(square, absent.points))
+        if back and np.abs(theta[:, 2]).max() < 1:
+            theta = jitter(theta, random, random.uniform(0.15, FAR[1]))
+        else:
+            theta = random.uniform(0.5, 1) * np.eye(2, 3)
+            theta[:, 2] = random.uniform(-1, 1, 2) * (1 - theta[0, 0])
+        return warp(absent.image, compose(to_pixels(self.face_size), compose(invert(theta), square)), self.face_size)
 
     def picture(self, random: np.random.Generator, size: int = PICTURE_SIZE, negative_share: float = 0.0) -> dict:
         """A square picture with the face anywhere, and its labels in the picture; `negative_share` of them have no face."""

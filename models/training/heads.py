@@ -30,6 +30,12 @@ class Head:
     focal_mm: float  # on a 36 mm wide square image
 
 
+def project(points: np.ndarray, rotation, translation, focal_mm) -> np.ndarray:
+    """Head-space points [..., 3] to image coordinates [..., 2] in [-1, 1], v down."""
+    camera = points @ np.asarray(rotation).T + translation
+    return camera[..., :2] * [1, -1] / -camera[..., 2:] * (2 * focal_mm / SENSOR_MM)
+
+
 def turn(axis: int, angle: float) -> np.ndarray:
     """Right-handed rotation [3, 3] about axis 0, 1 or 2 by angle (radians)."""
     c, s = np.cos(angle), np.sin(angle)

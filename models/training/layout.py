@@ -12,8 +12,8 @@ import torch
 from . import facemesh
 from .canonical import LAYOUTS, Canonical, read_layout, write_layout
 from .crops import face_theta
-from .heads import HeadSampler
-from .raster import Renderer, Scene, project
+from .heads import HeadSampler, project
+from .raster import Renderer, Scene
 from .skin import SkinLibrary, paint_skin, sample_tone
 from .surface import PARTS
 

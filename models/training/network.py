@@ -487,7 +487,13 @@ def crop(photo: torch.Tensor, theta: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def widened(narrow: dict, wide: dict) -> dict:
-    """The state of a network with the channels of `narrow` and, beside them, more, which those do not read: it answers the same."""
+    """The state of a network with the channels of `narrow` and, beside them, more, which those do not read: it answers the same.
+
+    Raises ValueError where `narrow` is not of a network with the same layers.
+    """
+    missing = sorted(wide.keys() - narrow.keys())
+    if missing:
+        raise ValueError(f"The checkpoint is of a network with other layers: it has no '{missing[0]}'.")
     result = {}
     for key, weight in wide.items():
         known, weight = narrow[key], weight.clone()

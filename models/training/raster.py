@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from . import shaders
 from .canonical import Canonical
-from .heads import SENSOR_MM, Head, turn
+from .heads import SENSOR_MM, Head, project, turn
 from .ict import RENDERED_VERTICES, SCLERA
 from .normals import VertexNormals, unit
 from .skin import ATLAS_SIZE, Skin, to_srgb
@@ -123,12 +123,6 @@ def camera_matrix(rotation, translation, focal_mm, near, far) -> np.ndarray:
     projection[2, 2:] = -(far + near) / (far - near), -2 * far * near / (far - near)
     projection[3, 2] = -1
     return projection @ view
-
-
-def project(points: np.ndarray, rotation, translation, focal_mm) -> np.ndarray:
-    """Head-space points [..., 3] to image coordinates [..., 2] in [-1, 1], v down."""
-    camera = points @ np.asarray(rotation).T + translation
-    return camera[..., :2] * [1, -1] / -camera[..., 2:] * (2 * focal_mm / SENSOR_MM)
 
 
 def split_rim(mean: np.ndarray, rim: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

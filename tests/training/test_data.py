@@ -7,7 +7,7 @@ cv2 = pytest.importorskip("cv2")
 
 from training.anchors import INNER  # noqa: E402
 from training.canonical import read_layout  # noqa: E402
-from training.data import MAX_MISSING_M, Photos, Samples, compose, mean_points, mirrored  # noqa: E402
+from training.data import FACELESS, MAX_MISSING_M, Photos, Samples, compose, mean_points, mirrored  # noqa: E402
 from training.facemesh import POINTS  # noqa: E402
 from training.label import OUTER_POINTS, outer_uv  # noqa: E402
 
@@ -62,6 +62,14 @@ def test_a_share_of_the_crops_keeps_its_colours(monkeypatch, photos, share, leas
     samples, random = Samples(photos, None, 48, plain_share=share), np.random.default_rng(2)
     plain = np.mean([(samples.crop(random, negative_share=0.0)["face"] == 128).all() for _ in range(200)])
     assert least <= plain <= most
+
+
+@pytest.mark.parametrize("kind", FACELESS)
+def test_what_shows_no_whole_face_is_labelled_so_whichever_its_kind(monkeypatch, photos, kind):
+    monkeypatch.setattr("training.data.FACELESS", {kind: 1.0})
+    crop = Samples(photos, None, 48, plain_share=1.0).crop(np.random.default_rng(3), negative_share=1.0)
+    assert crop["face"].shape == (48, 48, 3) and crop["face"].dtype == np.uint8 and not crop["present"]
+    assert Samples(photos, None, 48).crop(np.random.default_rng(3), negative_share=0.0)["present"]
 
 
 def test_composed_affines_do_one_after_the_other():

@@ -351,6 +351,14 @@ def test_a_checkpoint_in_half_precision_is_the_network(compact, tmp_path):
     assert 0 < (ours - theirs).abs().max() < 0.02
 
 
+def test_a_checkpoint_with_other_layers_says_which_is_missing(compact, tmp_path):
+    state = compact.state_dict()
+    del state["encoder.trunk.dense.0.weight"]
+    torch.save({"network": state}, tmp_path / "old.pt")
+    with pytest.raises(ValueError, match="it has no 'encoder.trunk.dense.0.weight'"):
+        load_checkpoint(tmp_path / "old.pt", "compact")
+
+
 def test_a_wider_encoder_begins_with_the_answers_of_the_narrow_one():
     torch.manual_seed(3)
     narrow, wide = CompactEncoder(464, 128), CompactEncoder(464, 128, 1.5)

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.skipif(not ICT, reason="set MFF_DATA to the folder with
 from training import render  # noqa: E402
 from training.canonical import Canonical, read_layout  # noqa: E402
 from training.data import Renders  # noqa: E402
-from training.heads import FACE_CENTRE, HeadSampler, turn  # noqa: E402
-from training.raster import Renderer, Scene, project, render_unlit  # noqa: E402
+from training.heads import FACE_CENTRE, HeadSampler, project, turn  # noqa: E402
+from training.raster import Renderer, Scene, render_unlit  # noqa: E402
 from training.skin import ATLAS_SIZE, Skin, SkinLibrary, Unwrapper, paint_skin, push_pull, texel_points, to_linear  # noqa: E402
 from training.surface import PARTS  # noqa: E402
 from training.shapes import capsule  # noqa: E402
