@@ -1,6 +1,6 @@
 """Faces of whole pictures as the server finds them: S looks twice, at a close-up once; where F then sees the face far from the
-middle of S's crop, F looks again at where it saw it; where that leaves doubt, F looks around; and where no face is present, all
-but the last at tiles.
+middle of S's crop, F looks again at where it saw it; where that leaves doubt, F looks around; where no face is present, F looks
+beside; and where none is even so, all but the last two at tiles.
 
 Every look is resampled from the picture at its own resolution, however large. Pictures are uint8 RGB [H, W, 3]; uv is
 [K, 2]; theta maps I' to [-1, 1] of the square-padded picture.
@@ -15,13 +15,14 @@ from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLa
 
 BATCH = 32
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
-MAX_SIGMA = 0.013  # mean of a face's landmarks, in I'; as in FaceSearch.cs
+MAX_SIGMA = 0.011  # mean of a face's landmarks, in I'; as in FaceSearch.cs
 PROBE = np.stack(np.meshgrid(*[np.linspace(0.2, 0.8, 8)] * 2), -1).reshape(-1, 2)  # uv, from the brows to the lower lip; as in FaceSearch.cs
 JUDGED_IN = "photo"  # the server's default style, by whose sigmas it judges a face, whichever style is asked for
 CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
 SMALLEST_CROP = 32  # px a side, as in FaceSearch.cs
 CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
 AROUND_SIDES, AROUND_ROLLS, AROUND_STEPS = (1, 1.6, 2.2), (-45, 0, 45), 3  # of the crop's side; degrees; as in FaceSearch.cs
+BESIDE_SIDE, BESIDE_AWAY = 2.4, 0.6  # of the crop's side; of the larger crop's half; as in FaceSearch.cs
 AROUND_AGREE, AROUND_APART = 3, 0.1  # looks, in half sides of a crop; as in FaceSearch.cs
 # On the mean face, m, as in FaceFrame.cs: between the eyes, the mouth's middle, and outline and ridge of the face.
 EYES, MOUTH = np.array([0, 0.0134, 0.0840]), np.array([0, -0.054, 0.1052])
@@ -127,13 +128,20 @@ def corrected(network: InfiniteLandmarks, images, answer: dict, threshold: float
     return result
 
 
-def around(network: InfiniteLandmarks, image: np.ndarray, theta: np.ndarray, uv: np.ndarray, style: str) -> dict:
-    """F's answers to larger and rolled crops from `theta` [2, 3], each moved AROUND_STEPS times to where F saw the face:
-    from some of them it comes to rest on a face that S did not frame."""
-    starts = [[[side * np.cos(roll), -side * np.sin(roll), 0], [side * np.sin(roll), side * np.cos(roll), 0]]
-              for side in AROUND_SIDES for roll in np.radians(AROUND_ROLLS)]
+def turned(side: float, x: float = 0, y: float = 0) -> list[np.ndarray]:
+    """Of a crop `side` times as large, its middle moved by x, y of its half sides, one [2, 3] for each of AROUND_ROLLS."""
+    return [side * np.array([[np.cos(roll), -np.sin(roll), x], [np.sin(roll), np.cos(roll), y]]) for roll in np.radians(AROUND_ROLLS)]
+
+
+AROUND = [crop for side in AROUND_SIDES for crop in turned(side)]
+BESIDE = [crop for y in (-1, 0, 1) for x in (-1, 0, 1) if x or y for crop in turned(BESIDE_SIDE, BESIDE_AWAY * x, BESIDE_AWAY * y)]
+
+
+def around(network: InfiniteLandmarks, image: np.ndarray, theta: np.ndarray, starts: list[np.ndarray], uv: np.ndarray, style: str) -> dict:
+    """F's answers to crops [2, 3] that start from `theta` [2, 3], each moved AROUND_STEPS times to where F saw the face: from some
+    of them it comes to rest on a face that S did not frame."""
     images = [image] * len(starts)
-    at = chain(torch.from_numpy(theta).expand(len(starts), -1, -1), torch.tensor(starts, dtype=torch.float32))
+    at = chain(torch.from_numpy(theta).expand(len(starts), -1, -1), torch.tensor(np.stack(starts), dtype=torch.float32))
     answer = read_at(network, images, at, uv, style, once=True)
     for step in range(1, AROUND_STEPS + 1):
         own = np.stack([own_crop(*pose) for pose in zip(answer["rotation"], answer["translation"], answer["focal_mm"][:, 0])])
@@ -178,14 +186,17 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
 
     Of a face that is not kept, of which the server says that it found none, the look stands that has most of one.
     """
-    result, beside = corrected(network, images, answer, threshold, uv, style), {}
+    result, nearby = corrected(network, images, answer, threshold, uv, style), {}
     for unsure in doubtful(result, threshold):
-        looks = beside[unsure] = around(network, images[unsure], result["theta"][unsure], uv, style)
-        doubt = np.where(agreed(looks, acceptable(looks, images[unsure], threshold)), looks["doubt"], np.inf)
         present = result["presence"][unsure] >= threshold
-        if doubt.min() < result["doubt"][unsure] if present else doubt.min() <= MAX_SIGMA:
-            for key, value in looks.items():
-                result[key][unsure] = value[doubt.argmin()]
+        for starts in [AROUND] if present else [AROUND, BESIDE]:
+            looks = around(network, images[unsure], result["theta"][unsure], starts, uv, style)
+            nearby[unsure] = joined([nearby[unsure], looks]) if unsure in nearby else looks
+            doubt = np.where(agreed(looks, acceptable(looks, images[unsure], threshold)), looks["doubt"], np.inf)
+            if doubt.min() < (result["doubt"][unsure] if present else MAX_SIGMA):
+                for key, value in looks.items():
+                    result[key][unsure] = value[doubt.argmin()]
+                break
     kept = result["presence"] >= threshold
     for lost in np.flatnonzero(~kept):
         looks, tiles = {key: value[lost : lost + 1] for key, value in answer.items()}, tiles_of(images[lost])
@@ -204,7 +215,7 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
         if kept[lost]:
             best = largest(looks, accepted)
         else:
-            looks = joined([looks, beside[lost]])
+            looks = joined([looks, nearby[lost]])
             best = looks["presence"].argmax()
         for key, value in looks.items():
             result[key][lost] = value[best]

@@ -31,6 +31,23 @@ public sealed class FaceSearchTests
         Assert.Equal(model.Encode(Ring, seen.Theta).Features, seen.Encoding.Features);
     }
 
+    // A corner is white: less than a quarter of any crop round the middle, where the look at the photo ends up, and more of one beside.
+    [Theory]
+    [InlineData(-5, true)]
+    [InlineData(-3, false)]
+    public void A_face_that_no_crop_around_shows_is_seen_from_one_beside(float logSigma, bool found)
+    {
+        var corner = Draw((x, y) => x >= (Side / 2) + 20 && y < (Side / 2) - 20);
+        using var known = new KnownModel(presence: -4, sigma: logSigma, side: 0.4f, white: 16, turned: 0, up: 0.011f);
+        using var model = new FaceModel(known.ModelFolder, addAccelerator: null);
+        var first = model.Look(corner);
+
+        var seen = new FaceSearch(model).Look(corner);
+
+        Assert.Equal(found, seen.Encoding.Presence >= model.Card.PresenceThreshold);
+        Assert.Equal(found, seen.Theta.X0 - first.Theta.X0 + first.Theta.Y0 - seen.Theta.Y0 > 0.2f); // Up and to the right.
+    }
+
     [Fact]
     public void A_face_in_the_middle_of_its_crop_is_not_looked_around_for()
     {

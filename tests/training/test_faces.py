@@ -46,6 +46,7 @@ def test_looks_are_chosen_and_kept_by_the_servers_numbers():
     servers = {name: float(number) for name, number in re.findall(r"\b([A-Z]\w+) = ([\d.]+)f?[,;]", model + search)}
     assert servers["SecondLookZoom"] == pytest.approx(faces.SECOND_LOOK_ZOOM)
     assert (servers["CloseUp"], servers["CropOff"], servers["CropLost"]) == (faces.CLOSE_UP, faces.CROP_OFF, faces.CROP_LOST)
+    assert (servers["BesideSide"], servers["BesideAway"]) == (faces.BESIDE_SIDE, faces.BESIDE_AWAY)
     assert (servers["SmallestCrop"], servers["MaxSigma"]) == (faces.SMALLEST_CROP, faces.MAX_SIGMA)
     assert (servers["HalfFace"], servers["Cover"], servers["Alike"]) == (faces.HALF_FACE_M, faces.COVER, faces.ALIKE)
     lists = {name: tuple(float(Fraction(re.sub("[f ]", "", number))) for number in numbers.split(",")) for name, numbers in re.findall(r"\b(\w+) = \[([^\]]+)\]", search)
@@ -155,6 +156,19 @@ def test_a_face_that_s_does_not_frame_is_seen_from_a_crop_around(monkeypatch, si
     wider = np.linalg.det(result["theta"][:, :, :2]) > 1.3 * np.linalg.det(first["theta"][:, :, :2])
     assert wider.tolist() == [True, False]  # too unsure to be kept, it is still the look that has most of a face
     assert (result["theta"][1] == first["theta"][1]).all()
+
+
+def test_a_face_by_whose_side_s_went_is_seen_from_a_crop_beside(monkeypatch):
+    """White is a quarter of the picture; of no crop round its middle, as S's is, it is as much, whichever its side."""
+    monkeypatch.setattr(faces, "tiles_of", lambda image: [])
+    image = np.zeros((400, 400, 3), np.uint8)
+    image[:198, 202:] = 255
+    network, uv, threshold = Rooms(faces.MAX_SIGMA), np.full((3, 2), 0.5), 0.1
+    first = faces.answers(network, [image, image * 0], uv, "photo")
+    result, kept = faces.search(network, [image, image * 0], first, threshold, uv, "photo")
+    assert kept.tolist() == [True, False]
+    x, y = result["theta"][0, :, 2]
+    assert x > 0.2 and y < -0.2
 
 
 def test_looks_agree_where_enough_of_those_that_show_a_face_come_to_rest():
