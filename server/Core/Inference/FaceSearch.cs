@@ -42,8 +42,8 @@ internal sealed class FaceSearch(FaceModel model)
     private const int AroundSteps = 3;
 
     // Where these show none, it looks beside that crop: larger ones, moved this far of their half sides to the eight sides, turned
-    // likewise. Of 2,468 rendered heads that weights 0.16.0 had not seen, the first look shows no face to nine that the encoder
-    // knows when it is shown them; looking beside finds six, such as a profile by whose ear the transformer went.
+    // likewise. Of 2,468 rendered heads that weights 0.16.0 had not seen, the first look shows none of nine that the encoder knows
+    // when it is shown them. Looks around and tiles find six of these, looks beside six, all together eight.
     private const float BesideSide = 2.4f, BesideAway = 0.6f;
 
     // So many of these crops come to rest at a face, less than so far apart, in half sides of a crop; a face draws most. Of 546
