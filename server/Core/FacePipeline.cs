@@ -290,7 +290,7 @@ public sealed class FacePipeline : IDisposable
         if (found == 0)
         {
             throw new InputException(string.Create(CultureInfo.InvariantCulture,
-                $"'{name}': no face was found (presence {presence:F2}, at least {Model.PresenceThreshold:F2} is needed). Use a photo in which the face is whole, upright and at least a tenth of the picture wide."));
+                $"'{name}': no face was found (presence {presence:F3}, at least {Model.PresenceThreshold:F3} is needed). Use a photo in which the face is whole, upright and at least a tenth of the picture wide."));
         }
         if (number > found)
         {

@@ -127,7 +127,7 @@ public sealed class FacePipelineTests
         using var model = new KnownModel(presence: -3);
         using var pipeline = model.Load();
         var fault = Assert.Throws<InputException>(() => pipeline.Build([Photo(1)], Small));
-        Assert.Contains("'photo-1.png': no face was found (presence 0.05, at least 0.50 is needed)", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("'photo-1.png': no face was found (presence 0.047, at least 0.500 is needed)", fault.Message, StringComparison.Ordinal);
         fault = Assert.Throws<InputException>(() => pipeline.Build([Photo(1)], Small with { SkipBadViews = true }));
         Assert.Contains("No photo is left", fault.Message, StringComparison.Ordinal);
     }
