@@ -33,19 +33,19 @@ public sealed class MirrorTests
     }
 
     // Each pixel of this crop is one of the photo's, so that the mirrored photo's crop is the mirrored crop to the last bit: between
-    // pixels, its last digits tip what the encoder rounds to 8 bits, and turn the head by 0.1 degrees. One look alone is a degree off.
+    // pixels, its last digits tip what the encoder rounds to 8 bits, and turn the head by 0.07 degrees.
     [TrainedModelFact]
     public void A_mirrored_photo_gets_the_mirrored_answer()
     {
         using var model = new FaceModel(FacePipeline.DefaultModelFolder);
-        var photo = PhotoDecoder.Decode(new PhotoFile("astronaut.png", File.ReadAllBytes(Path.Combine(Repository.Root, "examples", "photos", "astronaut.png"))));
+        var photo = Astronaut();
         var mirrored = Mirror(photo);
         var theta = new Theta(0.375f, 0, -28 / 256f, 0, 0.375f, -125 / 256f);
         Assert.InRange(FaceFrame.Off(FaceFrame.Of(model.Encode(photo, theta).Pose)), 0, 0.3f);
         var own = model.Encode(photo, theta);
-        var other = model.Encode(mirrored, new Theta(theta.Xx, -theta.Xy, -theta.X0, -theta.Yx, theta.Yy, theta.Y0));
+        var other = model.Encode(mirrored, Opposite(theta));
 
-        Assert.All(other.Pose.Mirrored().RotationArray().Zip(own.Pose.RotationArray()), pair => Assert.Equal(pair.Second, pair.First, 1e-5f));
+        Assert.InRange(Apart(own.Pose, other.Pose), 0, 1e-5f);
         Assert.Equal(own.PresenceLogit, other.PresenceLogit, 1e-4f);
         Uv[] queries = [.. from i in Enumerable.Range(0, 400) select new Uv(0.2f + (0.6f * (i % 20) / 19), 0.2f + (0.6f * (i / 20) / 19))];
         float[] style = StyleWeights.Parse(null, model.Card);
@@ -53,6 +53,29 @@ public sealed class MirrorTests
         var others = model.Predict(other, [.. queries.Select(query => new Uv(1 - query.U, query.V))], style, photo.Name).Head;
         Assert.InRange(heads.Zip(others).Average(pair => Vector3.Distance(pair.First, pair.Second * new Vector3(-1, 1, 1))), 0, 1e-3f);
     }
+
+    // The two crops differ in their last digits here, between the pixels, and so does what the encoder rounds to 8 bits.
+    [TrainedModelFact]
+    public void Wherever_the_face_lies_two_looks_agree_ten_times_as_well_as_one()
+    {
+        using var model = new FaceModel(FacePipeline.DefaultModelFolder);
+        var photo = Astronaut();
+        var mirrored = Mirror(photo);
+        var theta = model.FindFace(photo);
+        var opposite = Opposite(theta);
+        float one = Apart(model.EncodeOnce(photo, theta).Pose, model.EncodeOnce(mirrored, opposite).Pose);
+        float two = Apart(model.Encode(photo, theta).Pose, model.Encode(mirrored, opposite).Pose);
+        Assert.InRange(two, 0, one / 10); // Of weights 0.17.0 a twenty-fifth.
+    }
+
+    // The largest difference of two turns' matrices, one of them seen in a mirror.
+    private static float Apart(Pose pose, Pose mirrored) =>
+        mirrored.Mirrored().RotationArray().Zip(pose.RotationArray()).Max(pair => MathF.Abs(pair.First - pair.Second));
+
+    private static Theta Opposite(Theta theta) => new(theta.Xx, -theta.Xy, -theta.X0, -theta.Yx, theta.Yy, theta.Y0);
+
+    private static Photo Astronaut() =>
+        PhotoDecoder.Decode(new PhotoFile("astronaut.png", File.ReadAllBytes(Path.Combine(Repository.Root, "examples", "photos", "astronaut.png"))));
 
     private static Photo Mirror(Photo photo)
     {
