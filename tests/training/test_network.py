@@ -13,6 +13,7 @@ from training.data import Samples, Source, Stream, compose, mean_points, mirrore
 from training.crops import apply, invert
 from training.export import export, load_checkpoint, save_halved
 from training.facemesh import PReLU, ReLU
+from training.heads import turn as turned_by
 from training.modes import principal_modes
 from training.network import CompactEncoder, InfiniteLandmarks, crop, mirrored_weights, project, rotation_matrix, to_photo, turning, widened
 from training.train import align, anchor_losses, corner_loss, head_losses, landmark_nll, spread, transformer_loss, views_loss
@@ -253,6 +254,20 @@ def test_photos_hold_the_canonical_shape_in_place():
     still, moved = losses(0.0), losses(0.1)
     assert moved["flat"] == pytest.approx(float(still["flat"]), abs=1e-4) and moved["fitted"] > still["fitted"] + 1
     assert moved["image"] == pytest.approx(float(still["image"]), abs=1e-4)  # the pose makes up for it
+
+
+def test_where_a_face_is_seen_weighs_more_than_its_true_shape():
+    # The head is found turned by 3 degrees: its true points are then seen beside the face; turned back, they are seen on it.
+    position = torch.zeros(1, 30, 3).uniform_(-0.05, 0.05, generator=torch.Generator().manual_seed(2))
+    place, focal_mm = torch.tensor([[0.0, 0, -0.5]]), torch.full((1, 1), 60.0)
+    wrong = torch.tensor(turned_by(1, np.radians(3)), dtype=torch.float32)[None]
+    truth = {"position": position, "rotation": torch.eye(3)[None], "distance": torch.tensor([0.5]), "solid": torch.ones(1)}
+    target = project(position, truth["rotation"], place, focal_mm)
+
+    def loss(shape):
+        return sum(head_losses({"position": shape, "rotation": wrong, "translation": place, "focal_mm": focal_mm}, truth, target).values())
+
+    assert loss(position @ wrong) < loss(position)
 
 
 def test_principal_modes_span_what_the_heads_do():
