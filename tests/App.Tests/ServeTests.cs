@@ -76,6 +76,15 @@ public sealed class ServeTests : IDisposable
         Assert.False(File.Exists(ServerProcess.HandshakeIn(Data)));
     }
 
+    [Fact]
+    public async Task Stopped_while_the_model_loads_it_lets_it_finish()
+    {
+        var run = await Executable.RunAsync("serve", "--data", Data, "--idle-exit", "0.001");
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("is ready", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("onnxruntime", run.Error, StringComparison.OrdinalIgnoreCase);
+    }
+
     [Theory]
     [InlineData("0")]
     [InlineData("-1")]

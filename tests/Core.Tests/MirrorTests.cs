@@ -54,18 +54,24 @@ public sealed class MirrorTests
         Assert.InRange(heads.Zip(others).Average(pair => Vector3.Distance(pair.First, pair.Second * new Vector3(-1, 1, 1))), 0, 1e-3f);
     }
 
-    // The two crops differ in their last digits here, between the pixels, and so does what the encoder rounds to 8 bits.
+    // The two crops differ in their last digits here, between the pixels, and so does what the encoder rounds to 8 bits. How far
+    // single looks are apart depends on the crop, hence several of them.
     [TrainedModelFact]
     public void Wherever_the_face_lies_two_looks_agree_ten_times_as_well_as_one()
     {
         using var model = new FaceModel(FacePipeline.DefaultModelFolder);
         var photo = Astronaut();
         var mirrored = Mirror(photo);
-        var theta = model.FindFace(photo);
-        var opposite = Opposite(theta);
-        float one = Apart(model.EncodeOnce(photo, theta).Pose, model.EncodeOnce(mirrored, opposite).Pose);
-        float two = Apart(model.Encode(photo, theta).Pose, model.Encode(mirrored, opposite).Pose);
-        Assert.InRange(two, 0, one / 10); // Of weights 0.17.0 a twenty-fifth.
+        var found = model.FindFace(photo);
+        float one = 0, two = 0;
+        for (int step = -4; step <= 4; step++)
+        {
+            var theta = found with { X0 = found.X0 + (0.03f * step * found.Xx), Y0 = found.Y0 + (0.02f * step * found.Yy) };
+            var opposite = Opposite(theta);
+            one += Apart(model.EncodeOnce(photo, theta).Pose, model.EncodeOnce(mirrored, opposite).Pose);
+            two += Apart(model.Encode(photo, theta).Pose, model.Encode(mirrored, opposite).Pose);
+        }
+        Assert.InRange(two, 0, one / 10); // Of weights 0.18.0 a thirty-eighth.
     }
 
     // The largest difference of two turns' matrices, one of them seen in a mirror.

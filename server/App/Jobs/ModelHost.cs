@@ -38,7 +38,9 @@ internal sealed partial class ModelHost : IHostedService, IDisposable
         return Task.CompletedTask;
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    /// <summary>Waits for a model that is still loading: the process would end in the midst of native code, and crash.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken) =>
+        await ((Task)_loading.Value).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     public void Dispose()
     {
