@@ -38,15 +38,14 @@ internal sealed partial class ModelHost : IHostedService, IDisposable
         return Task.CompletedTask;
     }
 
-    /// <summary>Waits for a model that is still loading: the process would end in the midst of native code, and crash.</summary>
-    public async Task StopAsync(CancellationToken cancellationToken) =>
-        await ((Task)_loading.Value).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <summary>Waits for a model that is still loading: the process would end in the midst of native code, and crash.</summary>
     public void Dispose()
     {
-        if (_loading.Value.IsCompletedSuccessfully)
+        if (_loading.IsValueCreated && Task.WhenAny(_loading.Value).Result is { IsCompletedSuccessfully: true } loaded)
         {
-            _loading.Value.Result.Dispose();
+            loaded.Result.Dispose();
         }
     }
 
