@@ -15,7 +15,7 @@ from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLa
 
 BATCH = 32
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
-MAX_SIGMA = 0.011  # mean of a face's landmarks, in I'; as in FaceSearch.cs
+MAX_SIGMA = 0.0075  # mean of a face's landmarks, in I'; as in FaceSearch.cs
 PROBE = np.stack(np.meshgrid(*[np.linspace(0.2, 0.8, 8)] * 2), -1).reshape(-1, 2)  # uv, from the brows to the lower lip; as in FaceSearch.cs
 JUDGED_IN = "photo"  # the server's default style, by whose sigmas it judges a face, whichever style is asked for
 CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
