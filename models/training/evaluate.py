@@ -21,7 +21,7 @@ from .label import Teacher
 from .network import SENSOR_MM, STYLES
 from .results import heat_map, page, write
 
-LOST_AT_ONCE = 0.008  # of the faces, that the presence threshold leaves to the search in tiles
+LOST_AT_ONCE = 0.008  # of the faces, that the presence threshold leaves to a search
 FACE_RENDERS = 1200  # queries of the spread pool used for dense 3D
 MODEL_CARD = Path(__file__).parents[1] / "compact" / "model.json"
 GROUPS_TEXT = """51 inner points, mean over a face, in % of the outer eyes' distance: the 3D one at its own depth for renders, the
