@@ -20,7 +20,8 @@ PROBE = np.stack(np.meshgrid(*[np.linspace(0.2, 0.8, 8)] * 2), -1).reshape(-1, 2
 JUDGED_IN = "photo"  # the server's default style, by whose sigmas it judges a face, whichever style is asked for
 CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
 SMALLEST_CROP = 32  # px a side, as in FaceSearch.cs
-CROP_OFF, CROP_LOST = 0.12, 1  # half sides, as in FaceModel.cs
+CROP_OFF, CROP_LOST = 0.07, 1  # half sides, as in FaceModel.cs
+CROP_DOUBTFUL = 0.12  # half sides, as in FaceSearch.cs
 AROUND_SIDES, AROUND_ROLLS, AROUND_STEPS = (1, 1.6, 2.2), (-45, 0, 45), 3  # of the crop's side; degrees; as in FaceSearch.cs
 BESIDE_SIDE, BESIDE_AWAY = 2.4, 0.6  # of the crop's side; of the larger crop's half; as in FaceSearch.cs
 AROUND_AGREE, AROUND_APART = 3, 0.1  # looks, in half sides of a crop; as in FaceSearch.cs
@@ -160,7 +161,7 @@ def agreed(looks: dict, shown: np.ndarray) -> np.ndarray:
 def doubtful(answer: dict, threshold: float) -> np.ndarray:
     """Indices of the images where no face is present, or F sees it far from the middle of the crop even so."""
     own = [own_crop(*pose) for pose in zip(answer["rotation"], answer["translation"], answer["focal_mm"][:, 0])]
-    return np.flatnonzero([presence < threshold or off(crop) > CROP_OFF for presence, crop in zip(answer["presence"], own)])
+    return np.flatnonzero([presence < threshold or off(crop) > CROP_DOUBTFUL for presence, crop in zip(answer["presence"], own)])
 
 
 def acceptable(looks: dict, image: np.ndarray, threshold: float) -> np.ndarray:

@@ -47,7 +47,7 @@ def test_looks_are_chosen_and_kept_by_the_servers_numbers():
     assert servers["SecondLookZoom"] == pytest.approx(faces.SECOND_LOOK_ZOOM)
     assert (servers["CloseUp"], servers["CropOff"], servers["CropLost"]) == (faces.CLOSE_UP, faces.CROP_OFF, faces.CROP_LOST)
     assert (servers["BesideSide"], servers["BesideAway"]) == (faces.BESIDE_SIDE, faces.BESIDE_AWAY)
-    assert (servers["SmallestCrop"], servers["MaxSigma"]) == (faces.SMALLEST_CROP, faces.MAX_SIGMA)
+    assert (servers["SmallestCrop"], servers["MaxSigma"], servers["CropDoubtful"]) == (faces.SMALLEST_CROP, faces.MAX_SIGMA, faces.CROP_DOUBTFUL)
     assert (servers["HalfFace"], servers["Cover"], servers["Alike"]) == (faces.HALF_FACE_M, faces.COVER, faces.ALIKE)
     lists = {name: tuple(float(Fraction(re.sub("[f ]", "", number))) for number in numbers.split(",")) for name, numbers in re.findall(r"\b(\w+) = \[([^\]]+)\]", search)
              if name in ("TileSides", "AroundSides", "AroundRolls")}

@@ -29,6 +29,9 @@ internal sealed class FaceSearch(FaceModel model)
     // pictures, the faces that only such looks show have mean sigmas of up to 0.0059. Of 290 pictures without a face one comes through.
     private const float MaxSigma = 0.0075f;
 
+    // A face this far from where its crop frames it even so, in half sides, may be none, or not framed at all.
+    private const float CropDoubtful = 0.12f;
+
     // A crop of fewer photo pixels a side shows too little to tell a face by.
     private const float SmallestCrop = 32;
 
@@ -71,8 +74,8 @@ internal sealed class FaceSearch(FaceModel model)
         {
             return SurestOf(photo, Around(seen.Theta), MaxSigma) ?? SurestOf(photo, Beside(seen.Theta), MaxSigma) ?? seen;
         }
-        bool isOff = FaceFrame.Off(FaceFrame.Of(seen.Encoding.Pose)) is > FaceModel.CropOff;
-        return (isOff ? SurestOf(photo, Around(seen.Theta), Sigma(seen, photo)) : null) ?? seen;
+        bool isDoubtful = FaceFrame.Off(FaceFrame.Of(seen.Encoding.Pose)) is > CropDoubtful;
+        return (isDoubtful ? SurestOf(photo, Around(seen.Theta), Sigma(seen, photo)) : null) ?? seen;
     }
 
     private static IEnumerable<Theta> Around(Theta crop) => AroundSides.SelectMany(side => Turned(crop.Zoom(side)));
