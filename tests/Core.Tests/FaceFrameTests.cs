@@ -54,7 +54,7 @@ public sealed class FaceFrameTests
     [InlineData(-5, 4, false)] // Too far off to be of the same face.
     public void A_look_that_is_off_is_corrected_once(float depth, float presence, bool corrected)
     {
-        using var known = new KnownModel(presence, depth);
+        using var known = new KnownModel(presence, depth, turned: 0, up: Frontal.Translation.Y);
         using var model = new FaceModel(known.ModelFolder, addAccelerator: null);
         var photo = Pictures.Noise(200, 160);
         var first = model.FindFace(photo);
