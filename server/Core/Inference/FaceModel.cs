@@ -26,7 +26,7 @@ internal sealed class FaceModel : IDisposable
     private const int QueriesARun = 1536;
 
     // A crop this far from where the encoder then sees the face, in half sides, is corrected; at more than its own half it is of
-    // something else. Three rendered faces in ten are; all renders' error falls by 2 %. As in the training package's faces.py.
+    // something else. Three rendered faces in ten are; all renders' mean error falls by 2 to 3 %. As in the training package's faces.py.
     internal const float CropOff = 0.07f, CropLost = 1;
 
     private static readonly Lock Starting = new();
