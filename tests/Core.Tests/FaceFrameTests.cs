@@ -49,6 +49,7 @@ public sealed class FaceFrameTests
 
     [Theory]
     [InlineData(-0.5f, 4, false)]
+    [InlineData(-0.545f, 4, true)] // A tenth of its half side: too little to doubt the face, enough to see it better.
     [InlineData(-0.65f, 4, true)]
     [InlineData(-0.65f, -4, false)] // No face: nothing to look at again.
     [InlineData(-5, 4, false)] // Too far off to be of the same face.

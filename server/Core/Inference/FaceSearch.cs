@@ -29,7 +29,8 @@ internal sealed class FaceSearch(FaceModel model)
     // pictures, the faces that only such looks show have mean sigmas of up to 0.0039. Of 290 pictures without a face two come through.
     private const float MaxSigma = 0.0075f;
 
-    // A face this far from where its crop frames it even so, in half sides, may be none, or not framed at all.
+    // A face whose crop is off by more than this after the second look, too, in half sides, may be none: looks around tell. As in
+    // the training package's faces.py.
     private const float CropDoubtful = 0.12f;
 
     // A crop of fewer photo pixels a side shows too little to tell a face by.
