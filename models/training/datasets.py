@@ -16,7 +16,7 @@ import scipy.io
 import torch
 
 from .canonical import read_layout
-from .faces import answers, asked, search, to_pixels_of
+from .faces import Limits, answers, asked, search, to_pixels_of
 from .label import read
 from .topology import TOPOLOGY, read_obj
 
@@ -84,13 +84,13 @@ def square_around(image: np.ndarray, low: np.ndarray, high: np.ndarray, factor: 
     return torch.tensor([[[side / size, 0, x], [0, side / size, y]]], dtype=torch.float32)
 
 
-def seen(network, images, tiles: torch.Tensor | None, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
+def seen(network, images, tiles: torch.Tensor | None, limits: Limits, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
     """The answer to each image, and whether it has a face: as the server finds it, or in the tiles [B, 2, 3] alone."""
     answer = answers(network, images, uv, style, tiles)
-    return search(network, images, answer, threshold, uv, style) if tiles is None else (answer, answer["presence"] >= threshold)
+    return search(network, images, answer, limits, uv, style) if tiles is None else (answer, answer["presence"] >= limits.presence)
 
 
-def landmarks(network, samples: list[Annotated], threshold: float, style: str, around: float | None) -> tuple[np.ndarray, np.ndarray]:
+def landmarks(network, samples: list[Annotated], limits: Limits, style: str, around: float | None) -> tuple[np.ndarray, np.ndarray]:
     """The network's 68 points [N, 68, 2] px, and whether a face was found at all [N].
 
     As the server does it; with `around`, S looks at a square that much larger than the annotated face instead of the
@@ -102,7 +102,7 @@ def landmarks(network, samples: list[Annotated], threshold: float, style: str, a
         images = [read(sample.image) for sample in part]
         boxes = [(sample.points.min(0), sample.points.max(0)) for sample in part]
         tiles = torch.cat([square_around(image, *box, around) for image, box in zip(images, boxes)]) if around else None
-        answer, found = seen(network, images, tiles, threshold, uv, style)
+        answer, found = seen(network, images, tiles, limits, uv, style)
         points += [to_pixels_of(image, photo_points) for image, photo_points in zip(images, answer["photo_points"])]
         kept.append(found)
         log.info("%d of %d images", start + len(part), len(samples))
@@ -139,7 +139,7 @@ def measured(dataset: str, samples: list[Annotated], points: np.ndarray, kept: n
     return {name: {key: round(float(value), 3) for key, value in figures.items()} for name, figures in result.items()}
 
 
-def write_now(network, folder: Path, output: Path, threshold: float, style: str, around: float | None) -> dict:
+def write_now(network, folder: Path, output: Path, limits: Limits, style: str, around: float | None) -> dict:
     """Writes SUBJECT/KIND/NAME.obj, the mesh in metres, and NAME.txt, seven landmarks [7, 3], of each image of NoW.
 
     The mesh is the shape of the one image, its expression included. With `around`, S looks at a square that much larger
@@ -162,7 +162,7 @@ def write_now(network, folder: Path, output: Path, threshold: float, style: str,
             box = np.load(f"{folder / 'detected_face' / name}.npy", allow_pickle=True, encoding="latin1").item()
             low, high = (np.array([float(box[side]) for side in sides]) for sides in (("left", "top"), ("right", "bottom")))
             tile = square_around(image, low, high, around)
-        answer, kept = seen(network, [image], tile, threshold, inner, style)
+        answer, kept = seen(network, [image], tile, limits, inner, style)
         found += int(kept[0])
         if not kept[0]:
             log.warning("%s: no face was found; the surest look is written", name)
@@ -175,11 +175,11 @@ def write_now(network, folder: Path, output: Path, threshold: float, style: str,
     return {"images": len(images), "found": found}
 
 
-def run_dataset(network, arguments, threshold: float) -> dict:
+def run_dataset(network, arguments, limits: Limits) -> dict:
     """The figures of `evaluate --dataset`."""
     if arguments.dataset == "now":
-        return write_now(network, arguments.folder, arguments.output, threshold, arguments.style, arguments.around)
+        return write_now(network, arguments.folder, arguments.output, limits, arguments.style, arguments.around)
     samples = READERS[arguments.dataset](arguments.folder)
     if not samples:
         raise FileNotFoundError(f"{arguments.folder} holds no annotated image of {arguments.dataset}")
-    return measured(arguments.dataset, samples, *landmarks(network, samples, threshold, arguments.style, arguments.around))
+    return measured(arguments.dataset, samples, *landmarks(network, samples, limits, arguments.style, arguments.around))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import datasets, multiview, sizes, temporal, visibility
+from . import datasets, multiview, several, sizes, temporal, visibility
 from .anchors import INNER
 from .calibrate import sigmas
 from .canonical import read_layout
@@ -15,15 +15,16 @@ from .crops import apply
 from .data import Photos, Renders, column, mean_points, on_face, to_square
 from .export import load_checkpoint
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
-from .faces import answers, asked, found_in, search
+from .faces import Limits, answers, asked, found_in, search
 from .groups import BARE_SKIN, LENS_BANDS, SIZE_BANDS, YAW_BANDS, banded, by_tone, grey, summarise, typology_angle
 from .label import Teacher
 from .network import SENSOR_MM, STYLES
 from .results import heat_map, page, write
 
-LOST_AT_ONCE = 0.008  # of the faces, that the presence threshold leaves to a search
+# Of the faces, portraits or renders, that a presence threshold by faces alone would leave to a search; as many would be too
+# doubtful for one.
+LOST_AT_ONCE = 0.008
 FACE_RENDERS = 1200  # queries of the spread pool used for dense 3D
-MODEL_CARD = Path(__file__).parents[1] / "compact" / "model.json"
 GROUPS_TEXT = """51 inner points, mean over a face, in % of the outer eyes' distance: the 3D one at its own depth for renders, the
 labelled one for portraits, whose truth is FaceMesh's label. All faces count, found or not; "found" is the share that the
 server would not turn away, "within sigma" the share of landmarks that lie within the circle of their sigma, 68 % if that is
@@ -34,7 +35,8 @@ says aligned; shares in %. OuterCanonical: points of ears, neck and forehead in 
 agree with their photo. `multiview` is the disagreement of the canonical shapes of one head from four sides, drawn in
 frontal-against-profile.png; `visibility` is against the dressed heads as rendered, `visibilityBare` against the same heads
 bare; trueMesh is the same rule on the true shape in the true pose. `sizes` has every second portrait small and large in a
-picture of 1024 pixels, the face at 10, 25 and 50 % of its height."""
+picture of 1024 pixels, the face at 10, 25 and 50 % of its height. `several` has nine portraits in one picture, found as by
+`landmarks --all-faces`."""
 INNER_OUTER_EYES = (36 - 17, 45 - 17)  # among the 51
 PARTS = {"brows": (0, 10), "nose": (10, 19), "eyes": (19, 31), "mouth": (31, 51)}  # of the 51
 
@@ -199,8 +201,7 @@ def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     network = load_checkpoint(arguments.checkpoint, arguments.preset)
     if arguments.dataset:
-        threshold = arguments.threshold or json.loads(MODEL_CARD.read_text())["presenceThreshold"]
-        metrics = datasets.run_dataset(network, arguments, float(np.log(threshold / (1 - threshold))))
+        metrics = datasets.run_dataset(network, arguments, Limits.shipped(arguments.threshold))
     else:
         metrics = own(network, arguments)
     print(json.dumps(metrics, indent=2))
@@ -208,11 +209,11 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.output.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
-def four_sides(network, folder: Path, threshold: float, uv: np.ndarray) -> tuple[dict, np.ndarray]:
+def four_sides(network, folder: Path, limits: Limits, uv: np.ndarray) -> tuple[dict, np.ndarray]:
     """The figures of the heads of `render --views`, and the picture of where front and profile disagree."""
     views = Renders(folder)
     sources = [views.source(i) for i in range(len(views))]
-    answer, kept = found_in(network, [s.image for s in sources], threshold, uv, "render")
+    answer, kept = found_in(network, [s.image for s in sources], limits, uv, "render")
     figures, quads, mesh_uv, heat = multiview.measure(network, sources, column(folder, "head"), answer, kept)
     bare = np.unpackbits(column(folder, "visible_bare"), axis=1, count=len(views.order)).astype(bool)[:, views.order]
     seen = visibility.measure(network, answer, sources, bare, on_face(views.uv))
@@ -220,9 +221,9 @@ def four_sides(network, folder: Path, threshold: float, uv: np.ndarray) -> tuple
     return {"multiview": rounded(figures), "visibilityBare": rounded(seen)}, picture
 
 
-def films(network, teacher: Path, folder: Path, threshold: float, uv: np.ndarray) -> tuple[dict, str]:
+def films(network, teacher: Path, folder: Path, limits: Limits, uv: np.ndarray) -> tuple[dict, str]:
     """The temporal figures of the films of `render --frames`, and their page."""
-    measured = temporal.measure(network, Teacher(teacher), folder, threshold, uv, truth_of)
+    measured = temporal.measure(network, Teacher(teacher), folder, limits, uv, truth_of)
     whole = {method: temporal.overall(measured[method])["temporal error"] for method in measured}
     figures = {"ours": whole["ours"], "oursWithoutSearch": whole["ours without search"], "faceMesh": whole["FaceMesh"], "ratio": whole["ours"] / whole["FaceMesh"]}
     return {"temporal": rounded(figures)}, page("Temporal error", temporal.__doc__.partition("\n\n")[2].strip(), temporal.sections(measured))
@@ -234,47 +235,56 @@ def negatives(folder: Path) -> list[np.ndarray]:
     return [part.faceless(i).image for part in parts for i in range(len(part.absent))]
 
 
+def limits_of(faces: list[dict], faceless: dict | None = None) -> Limits:
+    """The limits chosen on `answers` to pictures of each kind, and to those without a face: of presence half-way between the highest
+    without a face and that of all but a few faces, of doubt that of all but a few."""
+    presence = min(np.quantile(answer["presence"], LOST_AT_ONCE) for answer in faces)
+    if faceless is not None:
+        presence = (presence + faceless["presence"].max()) / 2
+    return Limits(presence, max(np.quantile(answer["doubt"], 1 - LOST_AT_ONCE) for answer in faces))
+
+
 def own(network, arguments: argparse.Namespace) -> dict:
     """The figures on our own validation portraits and renders; with --results, pages and pictures of them too."""
     uv = read_layout("ict68")[17:]
     photos = Photos(arguments.labels, arguments.portraits, validation=True)
     photographed = answers(network, photos.images, uv, "photo")
-    threshold = np.quantile(photographed["presence"], LOST_AT_ONCE)
+    limits = limits_of([photographed])
     metrics, groups, pages, pictures = {}, {}, {}, {}
     if arguments.renders:
         renders = Renders(arguments.renders / "validation")
         sources = [renders.source(i) for i in range(len(renders))]
         images, faceless = [s.image for s in sources], negatives(arguments.renders)
         rendered = answers(network, images, uv, "render")
-        # Of the portraits and of the renders, some of which hide their face, no more are lost at the whole picture.
-        threshold = min(threshold, np.quantile(rendered["presence"], LOST_AT_ONCE))
-        found, kept = search(network, images, rendered, threshold, uv, "render")
-        _, through = found_in(network, faceless, threshold, uv, "photo")
+        limits = limits_of([photographed, rendered], answers(network, faceless, uv, "photo"))
+        found, kept = search(network, images, rendered, limits, uv, "render")
+        _, through = found_in(network, faceless, limits, uv, "photo")
         errors = render_errors(found, sources)
         visible, within = np.stack([s.visible for s in sources]), within_sigma(found, errors)
         groups |= render_groups(sources, errors, kept, within)
         groups["Renders by landmark"] = landmark_groups(errors, within, visible[:, POINTS : POINTS + INNER])
         groups["Renders by the style asked for"] = style_groups(network, uv, rendered, lambda answer: render_errors(answer, sources))
         metrics = {"renders": heads(network, found, sources, kept, errors), "presence": rounded({
-            "rendersKept": 100 * kept.mean(), "rendersKeptAtOnce": 100 * (rendered["presence"] >= threshold).mean(),
+            "rendersKept": 100 * kept.mean(), "rendersKeptAtOnce": 100 * (rendered["presence"] >= limits.presence).mean(),
             "negatives": len(faceless), "negativesLetThrough": 100 * through.mean()}),
             "visibility": rounded(visibility.measure(network, found, sources, visible, on_face(renders.uv)))}
         if (arguments.renders / "multiview").exists():
-            figures, pictures["frontal-against-profile.png"] = four_sides(network, arguments.renders / "multiview", threshold, uv)
+            figures, pictures["frontal-against-profile.png"] = four_sides(network, arguments.renders / "multiview", limits, uv)
             metrics |= figures
         if arguments.teacher and (arguments.renders / "films").exists():
-            figures, pages["temporal.md"] = films(network, arguments.teacher, arguments.renders / "films", threshold, uv)
+            figures, pages["temporal.md"] = films(network, arguments.teacher, arguments.renders / "films", limits, uv)
             metrics |= figures
-    found, kept = search(network, photos.images, photographed, threshold, uv, "photo")
+    found, kept = search(network, photos.images, photographed, limits, uv, "photo")
     errors = portrait_errors(found, photos)
     within = within_sigma(found, errors)
     groups |= portrait_groups(photos, errors, kept, within)
     groups["Portraits by landmark"] = landmark_groups(errors, within, np.ones_like(within))
     groups["Portraits by the style asked for"] = style_groups(network, uv, photographed, lambda answer: portrait_errors(answer, photos))
-    metrics = {"portraits": portraits(network, found, photos, errors), **metrics, "sizes": rounded(sizes.measure(network, photos, threshold, uv))}
+    metrics = {"portraits": portraits(network, found, photos, errors), **metrics, "sizes": rounded(sizes.measure(network, photos, limits, uv)),
+               "several": rounded(several.measure(network, photos, limits, uv))}
     metrics.setdefault("presence", {})["portraitsKept"] = round(100 * float(kept.mean()), 3)
     if arguments.results:
         pages["groups.md"] = page("Errors by group", GROUPS_TEXT, groups)
         pages["figures.md"] = page("Figures", FIGURES_TEXT, {name: {key: {"value": value} for key, value in part.items()} for name, part in metrics.items()})
         write(arguments.results, pages, pictures)
-    return {**metrics, "presenceThreshold": round(float(1 / (1 + np.exp(-threshold))), 4)}
+    return {**metrics, "presenceThreshold": round(float(1 / (1 + np.exp(-limits.presence))), 4), "searchSigma": round(float(limits.sigma), 4)}

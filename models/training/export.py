@@ -135,8 +135,7 @@ def add_arguments(parser) -> None:
 def run(arguments) -> None:
     network = load_checkpoint(arguments.checkpoint, arguments.preset)
     metrics = json.loads(arguments.metrics.read_text()) if arguments.metrics else {}
-    threshold = metrics.pop("presenceThreshold", 0.5)
-    export(network, arguments.output, {"name": arguments.preset, "version": arguments.version,
-                                       "presenceThreshold": threshold, "metrics": metrics}, arguments.parity)
+    limits = {"presenceThreshold": metrics.pop("presenceThreshold", 0.5), "searchSigma": metrics.pop("searchSigma", 0.01)}
+    export(network, arguments.output, {"name": arguments.preset, "version": arguments.version, **limits, "metrics": metrics}, arguments.parity)
     if arguments.weights:
         save_halved(network, arguments.weights)

@@ -5,6 +5,10 @@ beside; and where none is even so, all but the last two at tiles.
 Every look is resampled from the picture at its own resolution, however large. Pictures are uint8 RGB [H, W, 3]; uv is
 [K, 2]; theta maps I' to [-1, 1] of the square-padded picture.
 """
+import json
+from pathlib import Path
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
@@ -14,8 +18,8 @@ from .label import to_tensor
 from .network import SECOND_LOOK_ZOOM, SENSOR_MM, SMALL_SIZE, STYLES, InfiniteLandmarks, chain, to_photo
 
 BATCH = 32
+MODEL_CARD = Path(__file__).parents[1] / "compact" / "model.json"
 TILE_SIDES, SMALLEST_TILE = (1 / 2, 1 / 4), 128  # sides of the longer side; px
-MAX_SIGMA = 0.0075  # mean of a face's landmarks, in I'; as in FaceSearch.cs
 PROBE = np.stack(np.meshgrid(*[np.linspace(0.2, 0.8, 8)] * 2), -1).reshape(-1, 2)  # uv, from the brows to the lower lip; as in FaceSearch.cs
 JUDGED_IN = "photo"  # the server's default style, by whose sigmas it judges a face, whichever style is asked for
 CLOSE_UP = 0.7  # side of S's crop in the tile's, as in FaceModel.cs
@@ -31,6 +35,21 @@ OUTLINE = np.array([[0, 0.0735, 0.0922], [0, 0.0137, 0.1044], [0, -0.0148, 0.125
                     [-0.0632, 0.0522, 0.0582], [0.0632, 0.0522, 0.0582], [-0.0717, -0.007, 0.0427], [0.0717, -0.007, 0.0427],
                     [-0.0554, -0.0693, 0.0557], [0.0554, -0.0693, 0.0557], [-0.0475, -0.078, 0.0645], [0.0475, -0.078, 0.0645]])
 HALF_FACE_M, COVER, ALIKE = 0.08, 1.4, 0.7  # as in FaceSearch.cs
+
+
+class Limits(NamedTuple):
+    """What is taken for a face: its presence, a logit, is at least this; its doubt (`read_at`), where a search alone shows it, at
+    most this."""
+
+    presence: float
+    sigma: float
+
+    @classmethod
+    def shipped(cls, chance: float | None = None) -> "Limits":
+        """Those of models/compact; with another presence, 0..1, on request."""
+        card = json.loads(MODEL_CARD.read_text())
+        chance = chance or card["presenceThreshold"]
+        return cls(float(np.log(chance / (1 - chance))), card["searchSigma"])
 
 
 def crops(images, theta: torch.Tensor, size: int) -> torch.Tensor:
@@ -181,40 +200,30 @@ def tiles_of(image: np.ndarray) -> torch.Tensor:
     return torch.tensor(found, dtype=torch.float32).view(-1, 2, 3)
 
 
-def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
+def search(network: InfiniteLandmarks, images, answer: dict, limits: Limits, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
     """`answer`, corrected, with what a look around shows where there is doubt, and what the tiles show of images whose face's
-    presence is below the threshold (a logit) even so; and which faces are kept.
+    presence is below its limit even so; and which faces are kept.
 
     Of a face that is not kept, of which the server says that it found none, the look stands that has most of one.
     """
-    result, nearby = corrected(network, images, answer, threshold, uv, style), {}
-    for unsure in doubtful(result, threshold):
-        present = result["presence"][unsure] >= threshold
+    result, nearby = corrected(network, images, answer, limits.presence, uv, style), {}
+    for unsure in doubtful(result, limits.presence):
+        present = result["presence"][unsure] >= limits.presence
         for starts in [AROUND] if present else [AROUND, BESIDE]:
             looks = around(network, images[unsure], result["theta"][unsure], starts, uv, style)
             nearby[unsure] = joined([nearby[unsure], looks]) if unsure in nearby else looks
-            doubt = np.where(agreed(looks, acceptable(looks, images[unsure], threshold)), looks["doubt"], np.inf)
-            if doubt.min() < (result["doubt"][unsure] if present else MAX_SIGMA):
+            doubt = np.where(agreed(looks, acceptable(looks, images[unsure], limits.presence)), looks["doubt"], np.inf)
+            if doubt.min() < (result["doubt"][unsure] if present else limits.sigma):
                 for key, value in looks.items():
                     result[key][unsure] = value[doubt.argmin()]
                 break
-    kept = result["presence"] >= threshold
+    kept = result["presence"] >= limits.presence
     for lost in np.flatnonzero(~kept):
-        looks, tiles = {key: value[lost : lost + 1] for key, value in answer.items()}, tiles_of(images[lost])
-        if len(tiles):
-            glance = answers(network, [images[lost]] * len(tiles), uv, style, tiles, once=True)
-            shown = glance["presence"] >= threshold
-            if shown.any():
-                again = [images[lost]] * shown.sum()
-                seen = read_at(network, again, torch.from_numpy(glance["theta"][shown]), uv, style)
-                seen = corrected(network, again, seen, threshold, uv, style)
-                for key, value in seen.items():
-                    glance[key][shown] = value
-            looks = joined([looks, glance])
-            accepted = acceptable(looks, images[lost], threshold) & (looks["doubt"] <= MAX_SIGMA)
-            kept[lost] = accepted.any()
+        looks = with_tiles(network, images[lost], {key: value[lost : lost + 1] for key, value in answer.items()}, limits.presence, uv, style)
+        accepted = acceptable(looks, images[lost], limits.presence) & (looks["doubt"] <= limits.sigma)
+        kept[lost] = accepted.any()
         if kept[lost]:
-            best = largest(looks, accepted)
+            best = heads(looks, accepted)[0]
         else:
             looks = joined([looks, nearby[lost]])
             best = looks["presence"].argmax()
@@ -223,20 +232,53 @@ def search(network: InfiniteLandmarks, images, answer: dict, threshold: float, u
     return result, kept
 
 
-def largest(looks: dict, accepted: np.ndarray) -> int:
-    """Of the accepted looks at an image, the surest at its largest face: what is near and much smaller is a part of it."""
+def with_tiles(network: InfiniteLandmarks, image: np.ndarray, whole: dict, threshold: float, uv: np.ndarray, style: str) -> dict:
+    """F's answer to the whole image, and to the face that S finds at each of its tiles: where one is present (threshold: a logit),
+    with the mirror image's answer and corrected, as the whole image's is."""
+    tiles = tiles_of(image)
+    if not len(tiles):
+        return whole
+    glance = answers(network, [image] * len(tiles), uv, style, tiles, once=True)
+    shown = glance["presence"] >= threshold
+    if shown.any():
+        again = [image] * shown.sum()
+        seen = read_at(network, again, torch.from_numpy(glance["theta"][shown]), uv, style)
+        seen = corrected(network, again, seen, threshold, uv, style)
+        for key, value in seen.items():
+            glance[key][shown] = value
+    return joined([whole, glance])
+
+
+def heads(looks: dict, accepted: np.ndarray) -> list[int]:
+    """Of the accepted looks at an image the surest at each face, largest face first: what is near one and much smaller is a part
+    of it."""
     zoom = np.sqrt(np.abs(np.linalg.det(looks["theta"][:, :, :2])))
     scale = 2 * looks["focal_mm"][:, 0] / SENSOR_MM / -looks["translation"][:, 2]  # of the face image, at the head's depth
-    radius = np.where(accepted, zoom * scale * HALF_FACE_M, 0)
-    first = radius.argmax()
-    head = apply(looks["theta"][first], scale[first] * looks["translation"][first, :2] * [1, -1])
-    same = accepted & (np.linalg.norm(looks["photo_points"].mean(1) - head, axis=1) < COVER * radius[first]) & (radius >= ALIKE * radius[first])
-    return int(np.where(same, looks["doubt"], np.inf).argmin())
+    radius = zoom * scale * HALF_FACE_M
+    centre = np.stack([apply(theta, at) for theta, at in zip(looks["theta"], scale[:, None] * looks["translation"][:, :2] * [1, -1])])
+    face, found = looks["photo_points"].mean(1), []
+    for look in sorted(np.flatnonzero(accepted), key=lambda look: -radius[look]):
+        own = next((head for head in found if np.linalg.norm(face[look] - centre[head[0]]) < COVER * radius[head[0]]), None)
+        if own is None:
+            found.append([look])
+        elif radius[look] >= ALIKE * radius[own[0]]:
+            own.append(look)
+    return [min(head, key=lambda look: looks["doubt"][look]) for head in found]
 
 
-def found_in(network: InfiniteLandmarks, images, threshold: float, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
+def every_face(network: InfiniteLandmarks, image: np.ndarray, limits: Limits, uv: np.ndarray, style: str) -> dict:
+    """The faces that `landmarks --all-faces` lists of an image: F's answers, the largest first. The one that draws a look at the
+    whole image is preferred to the tiles' looks at it."""
+    whole, kept = found_in(network, [image], limits, uv, style)
+    looks = with_tiles(network, image, whole, limits.presence, uv, style)
+    accepted = acceptable(looks, image, limits.presence) & (looks["doubt"] <= limits.sigma)
+    accepted[0], looks["doubt"][0] = kept[0], 0
+    return {key: value[heads(looks, accepted)] for key, value in looks.items()}
+
+
+def found_in(network: InfiniteLandmarks, images, limits: Limits, uv: np.ndarray, style: str) -> tuple[dict, np.ndarray]:
     """What the server makes of each image: `answers`, then `search`."""
-    return search(network, images, answers(network, images, uv, style), threshold, uv, style)
+    return search(network, images, answers(network, images, uv, style), limits, uv, style)
 
 
 def to_pixels_of(image: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -21,10 +21,10 @@ from .anchors import INNER
 from .canonical import Canonical, read_layout
 from .crops import apply, invert
 from .data import Renders, Source, compose, label_theta, to_pixels, to_square, warp
-from .evaluate import MODEL_CARD, render_errors
+from .evaluate import render_errors
 from .export import PHOTO, load_checkpoint
 from .facemesh import POINTS
-from .faces import answers, crops, found_in
+from .faces import Limits, answers, crops, found_in
 from .heads import turn
 from .label import to_tensor
 from .network import SMALL_SIZE, STYLES, to_photo
@@ -203,8 +203,7 @@ class Subjects:
 
     def __init__(self, arguments: argparse.Namespace):
         self.network = load_checkpoint(arguments.checkpoint, arguments.preset)
-        chance = arguments.threshold or json.loads(MODEL_CARD.read_text())["presenceThreshold"]
-        self.threshold = np.log(chance / (1 - chance))
+        self.limits = Limits.shipped(arguments.threshold)
         self.teacher, self.build = arguments.teacher, arguments.build
         self.photo, self.capture = read(PHOTO), {name: read(CAPTURE / f"{name}.jpg") for name in ("front", "left")}
         canonical = Canonical.build(arguments.ict)
@@ -227,7 +226,7 @@ class Subjects:
     @cached_property
     def found_heads(self) -> tuple[dict, np.ndarray]:
         """As the server finds them, and which of them it keeps."""
-        return found_in(self.network, [source.image for source in self.heads], self.threshold, self.ict68[17:], "render")
+        return found_in(self.network, [source.image for source in self.heads], self.limits, self.ict68[17:], "render")
 
     def found_film(self, film: list[Source]) -> dict:
         return answers(self.network, [source.image for source in film], self.ict68[17:], "render")

@@ -6,7 +6,7 @@ from .augment import backdrop
 from .crops import MARGIN, apply
 from .data import Photos, compose, label_theta, to_pixels, to_square, warp
 from .facemesh import LEFT_OUTER_EYE, POINTS, RIGHT_OUTER_EYE
-from .faces import found_in
+from .faces import Limits, found_in
 
 HEIGHTS = (0.1, 0.25, 0.5)  # of the picture, from the brows to the chin
 SIDE = 1024  # px of the picture
@@ -24,7 +24,7 @@ def placed(image: np.ndarray, points: np.ndarray, height: float, random: np.rand
     return warp(image, place, SIDE, backdrop(SIDE, random)), apply(place, points)
 
 
-def measure(network, photos: Photos, threshold: float, uv: np.ndarray) -> dict:
+def measure(network, photos: Photos, limits: Limits, uv: np.ndarray) -> dict:
     """Mean and median error in % of the outer eyes' distance and share found, by height, and the smallest's mean over the largest's.
 
     The faces are found as the server does; all count. uv [51, 2]: the inner points.
@@ -35,7 +35,7 @@ def measure(network, photos: Photos, threshold: float, uv: np.ndarray) -> dict:
         random, errors, found = np.random.default_rng(7), [], []
         for first in range(0, len(chosen), BATCH):
             pictures, points = zip(*(placed(photos.images[i], photos.points[i], height, random) for i in chosen[first : first + BATCH]))
-            answer, kept = found_in(network, pictures, threshold, uv, "photo")
+            answer, kept = found_in(network, pictures, limits, uv, "photo")
             truth = np.stack(points)
             eyes = np.linalg.norm(truth[:, RIGHT_OUTER_EYE] - truth[:, LEFT_OUTER_EYE], axis=1)
             pixels = (answer["photo_points"] + 1) * (SIDE / 2)

@@ -15,7 +15,7 @@ import torch
 
 from .crops import apply
 from .data import Renders, column, inner_weights, label_theta, to_square
-from .faces import answers, read_at, search
+from .faces import Limits, answers, read_at, search
 from .label import Teacher
 
 
@@ -26,7 +26,7 @@ def changes(error: np.ndarray) -> dict:
             "frames without a face": int(np.isnan(error).any(axis=(1, 2)).sum())}
 
 
-def measure(network, teacher: Teacher, folder: Path, threshold: float, uv: np.ndarray, truth_of) -> dict:
+def measure(network, teacher: Teacher, folder: Path, limits: Limits, uv: np.ndarray, truth_of) -> dict:
     """Method -> film -> figures, over the queries uv [K, 2]. truth_of(sources): points [N, K, 2] and eyes [N] in the square."""
     renders = Renders(folder)
     films, sources = column(folder, "film"), [renders.source(i) for i in range(len(renders))]
@@ -38,7 +38,7 @@ def measure(network, teacher: Teacher, folder: Path, threshold: float, uv: np.nd
         truth, eyes = truth_of(shown)
         scale = 100 / eyes[:, None, None]
         first = answers(network, images, uv, "render")
-        answer, kept = search(network, images, first, threshold, uv, "render")
+        answer, kept = search(network, images, first, limits, uv, "render")
         ours = np.where(kept[:, None, None], answer["photo_points"], np.nan)
         mesh = np.stack([apply(to_square(image), points) for image, points in zip(images, teacher.track(images))])  # [T, 468, 2]
         tracked = ~np.isnan(mesh).any((1, 2))

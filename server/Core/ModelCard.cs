@@ -20,6 +20,13 @@ public sealed record ModelCard
     /// <summary>A face is there when sigmoid(presence) is at least this, 0..1.</summary>
     public required double PresenceThreshold { get; init; }
 
+    /// <summary>
+    /// Whoever no look at the whole photo shows is a face when the mean sigma of its landmarks is at most this, in face-image units
+    /// (the outer eyes are 0.7 apart): the presence threshold is chosen for one look a photo, fifty looks let through fifty times as
+    /// many wrong places, and these betray themselves by uncertain landmarks.
+    /// </summary>
+    public double SearchSigma { get; init; } = 0.01;
+
     public string? Licence { get; init; }
     public JsonElement? TrainingData { get; init; }
     public JsonElement? Metrics { get; init; }

@@ -13,13 +13,13 @@ import torch
 from training import datasets
 from training.canonical import read_layout
 from training.export import PHOTO
-from training.faces import answers, crops, largest, search, tiles_of, to_pixels_of
+from training.faces import Limits, answers, crops, heads, search, tiles_of, to_pixels_of
 from training.label import read
 from training.network import InfiniteLandmarks
 
 REPOSITORY = Path(__file__).parents[2]
 (CHECKPOINT,) = (REPOSITORY / "models" / "training" / "checkpoints").glob("*.pt")  # the shipped weights
-CERTAIN = -1e9  # a threshold that every face passes
+EVERY, NONE = Limits(-1e9, 1e9), Limits(1e9, 1e9)  # what every face and no face passes
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_300w_by_subset(network, image, found, tmp_path):
         write(tmp_path / f"{name}.png", image)
         write_pts(tmp_path / f"{name}.pts", found + np.array(moved) * eyes + (jaw_alone * eyes if name == "ibug/a" else 0))
     samples = datasets.read_300w(tmp_path)
-    figures = datasets.measured("300w", samples, *datasets.landmarks(network, samples, CERTAIN, "photo", None))
+    figures = datasets.measured("300w", samples, *datasets.landmarks(network, samples, EVERY, "photo", None))
     assert set(figures) == {"all", "ibug", "lfpw/testset"}
     assert figures["ibug"]["found"] == 100
     assert figures["ibug"]["meanError51"] == pytest.approx(0, abs=0.01)
@@ -108,7 +108,7 @@ def test_now_writes_what_its_evaluation_takes(network, image, tmp_path):
     np.save(box, {"left": 150, "right": 300, "top": 0, "bottom": 150})
     for around in (None, 2.0):
         output = tmp_path / f"out{around}"
-        assert datasets.write_now(network, tmp_path, output, CERTAIN, "photo", around)["images"] == 1
+        assert datasets.write_now(network, tmp_path, output, EVERY, "photo", around)["images"] == 1
         rows = [line.split(" ") for line in (output / name).with_suffix(".obj").read_text().splitlines()]
         vertices = np.array([row[1:] for row in rows if row[0] == "v"], float)
         faces = np.array([row[1:] for row in rows if row[0] == "f"], int)
@@ -134,7 +134,7 @@ def test_a_large_picture_is_seen_at_its_own_resolution(network):
 def test_tiles_are_searched_where_nothing_is_found(network, image):
     uv = read_layout("ibug68")
     answer = answers(network, [image], uv, "photo")
-    kept = search(network, [image], answer, -CERTAIN, uv, "photo")[1]
+    kept = search(network, [image], answer, NONE, uv, "photo")[1]
     assert not kept[0] and len(tiles_of(image)) > 9
 
 
@@ -143,9 +143,9 @@ def test_a_part_of_a_face_is_no_face_beside_it():
     zoom, centre = np.array([0.30, 0.32, 0.06, 0.08]), np.array([[0, 0], [0.01, 0], [0.2, 0], [0.9, 0.5]])
     looks = {"theta": np.concatenate([np.eye(2) * zoom[:, None, None], centre[:, :, None]], 2), "focal_mm": np.full((4, 1), 60.0), "translation": np.tile([0, 0, -0.5], (4, 1)),
              "photo_points": np.repeat(centre[:, None], 51, 1), "doubt": np.array([0.02, 0.03, 0.01, 0.015])}
-    assert largest(looks, np.ones(4, bool)) == 0  # the surer look at the larger face
-    assert largest(looks, np.array([False, True, True, True])) == 1
-    assert largest(looks, np.array([False, False, False, True])) == 3
+    assert heads(looks, np.ones(4, bool)) == [0, 3]  # the surer look at the larger face
+    assert heads(looks, np.array([False, True, True, True])) == [1, 3]
+    assert heads(looks, np.array([False, False, False, True])) == [3]
 
 
 def test_the_command(tmp_path):

@@ -21,6 +21,7 @@ SERVER = Path(__file__).parents[2] / "server" / "Core" / "Inference"
 MODEL = Path(__file__).parents[2] / "models" / "compact"
 OUTLINE = [10, 6, 4, 152, 54, 284, 234, 454, 172, 397, 136, 365]  # of FaceMesh's points
 FRONTAL = np.eye(3), np.array([0, 0.011, -0.5]), 60.0
+LIMITS = faces.Limits(presence=0, sigma=0.01)
 FACE_ITSELF = lambda face, once=False: face  # what networks whose answers are made of the face image see
 
 
@@ -47,7 +48,7 @@ def test_looks_are_chosen_and_kept_by_the_servers_numbers():
     assert servers["SecondLookZoom"] == pytest.approx(faces.SECOND_LOOK_ZOOM)
     assert (servers["CloseUp"], servers["CropOff"], servers["CropLost"]) == (faces.CLOSE_UP, faces.CROP_OFF, faces.CROP_LOST)
     assert (servers["BesideSide"], servers["BesideAway"]) == (faces.BESIDE_SIDE, faces.BESIDE_AWAY)
-    assert (servers["SmallestCrop"], servers["MaxSigma"], servers["CropDoubtful"]) == (faces.SMALLEST_CROP, faces.MAX_SIGMA, faces.CROP_DOUBTFUL)
+    assert (servers["SmallestCrop"], servers["CropDoubtful"]) == (faces.SMALLEST_CROP, faces.CROP_DOUBTFUL)
     assert (servers["HalfFace"], servers["Cover"], servers["Alike"]) == (faces.HALF_FACE_M, faces.COVER, faces.ALIKE)
     lists = {name: tuple(float(Fraction(re.sub("[f ]", "", number))) for number in numbers.split(",")) for name, numbers in re.findall(r"\b(\w+) = \[([^\]]+)\]", search)
              if name in ("TileSides", "AroundSides", "AroundRolls")}
@@ -144,14 +145,14 @@ RING[150:250, 150:250] = 0  # what S takes for the face, and a little more, is d
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("sigma, found", ((1.6 * faces.MAX_SIGMA, True), (5 * faces.MAX_SIGMA, False)))
+@pytest.mark.parametrize("sigma, found", ((1.6 * LIMITS.sigma, True), (5 * LIMITS.sigma, False)))
 def test_a_face_that_s_does_not_frame_is_seen_from_a_crop_around(monkeypatch, sigma, found, style):
     """Found or not, whichever style is asked for: the server judges by one."""
     monkeypatch.setattr(faces, "tiles_of", lambda image: [])
     network, uv = Rooms(sigma), np.full((3, 2), 0.5)
     first = faces.answers(network, [RING, 255 - RING], uv, style)
     assert first["presence"][0] < 0 < first["presence"][1]
-    result, kept = faces.search(network, [RING, 255 - RING], first, 0.0, uv, style)
+    result, kept = faces.search(network, [RING, 255 - RING], first, LIMITS, uv, style)
     assert kept.tolist() == [found, True]
     wider = np.linalg.det(result["theta"][:, :, :2]) > 1.3 * np.linalg.det(first["theta"][:, :, :2])
     assert wider.tolist() == [True, False]  # too unsure to be kept, it is still the look that has most of a face
@@ -163,9 +164,9 @@ def test_a_face_by_whose_side_s_went_is_seen_from_a_crop_beside(monkeypatch):
     monkeypatch.setattr(faces, "tiles_of", lambda image: [])
     image = np.zeros((400, 400, 3), np.uint8)
     image[:198, 202:] = 255
-    network, uv, threshold = Rooms(faces.MAX_SIGMA), np.full((3, 2), 0.5), 0.1
+    network, uv = Rooms(LIMITS.sigma), np.full((3, 2), 0.5)
     first = faces.answers(network, [image, image * 0], uv, "photo")
-    result, kept = faces.search(network, [image, image * 0], first, threshold, uv, "photo")
+    result, kept = faces.search(network, [image, image * 0], first, LIMITS._replace(presence=0.1), uv, "photo")
     assert kept.tolist() == [True, False]
     x, y = result["theta"][0, :, 2]
     assert x > 0.2 and y < -0.2
@@ -193,5 +194,5 @@ def test_a_present_face_is_left_only_for_one_that_is_surer():
         assert first["presence"][0] > 0
         settled = faces.corrected(network, [image], first, 0.0, uv, "photo")
         assert faces.doubtful(settled, 0.0).tolist() == [0]
-        result, _ = faces.search(network, [image], first, 0.0, uv, "photo")
+        result, _ = faces.search(network, [image], first, LIMITS, uv, "photo")
         assert (result["theta"] != settled["theta"]).any() == moved

@@ -24,11 +24,6 @@ internal sealed class FaceSearch(FaceModel model)
     // photo's height, and of several side by side each has a tile to itself.
     private static readonly float[] TileSides = [1 / 2f, 1 / 4f];
 
-    // The presence threshold is chosen for one look a photo; fifty looks let through fifty times as many wrong places, which
-    // betray themselves by uncertain landmarks. In face-image units (the outer eyes are 0.7 apart), weights 0.20.0: in 1,736 rendered
-    // pictures, the faces that only such looks show have mean sigmas of up to 0.0039. Of 290 pictures without a face two come through.
-    private const float MaxSigma = 0.0075f;
-
     // A face whose crop is off by more than this after the second look, too, in half sides, may be none: looks around tell. As in
     // the training package's faces.py.
     private const float CropDoubtful = 0.12f;
@@ -63,6 +58,8 @@ internal sealed class FaceSearch(FaceModel model)
 
     private readonly float[] _style = StyleWeights.Parse(null, model.Card);
 
+    private float SearchSigma => (float)model.Card.SearchSigma;
+
     /// <summary>
     /// The face that draws a look at the whole photo. If none is present there, or the encoder sees it far from the middle of the
     /// crop even so, it is the surest on which several crops around, larger and rolled, agree, or else, if none is present, several
@@ -73,7 +70,7 @@ internal sealed class FaceSearch(FaceModel model)
         var seen = model.Look(photo);
         if (!IsPresent(seen))
         {
-            return SurestOf(photo, Around(seen.Theta), MaxSigma) ?? SurestOf(photo, Beside(seen.Theta), MaxSigma) ?? seen;
+            return SurestOf(photo, Around(seen.Theta), SearchSigma) ?? SurestOf(photo, Beside(seen.Theta), SearchSigma) ?? seen;
         }
         bool isDoubtful = FaceFrame.Off(FaceFrame.Of(seen.Encoding.Pose)) is > CropDoubtful;
         return (isDoubtful ? SurestOf(photo, Around(seen.Theta), Sigma(seen, photo)) : null) ?? seen;
@@ -122,7 +119,7 @@ internal sealed class FaceSearch(FaceModel model)
             .Where(face => IsPresent(face) && (face == whole || IsLargeEnough(face, photo)))
             .Select(face => (Face: face, Answers: model.Predict(face.Encoding, Probe, _style, photo.Name)))
             .Select(proposal => (proposal.Face, proposal.Answers.Head, Sigma: proposal.Face == whole ? 0 : proposal.Answers.Sigma.Average()))
-            .Where(proposal => proposal.Sigma <= MaxSigma)
+            .Where(proposal => proposal.Sigma <= SearchSigma)
             .Select(proposal => (Spot: Locate(photo, proposal.Face, proposal.Head), proposal.Sigma))
             .Where(proposal => proposal.Spot.Radius > 0)
             .OrderByDescending(proposal => proposal.Spot.Radius);

@@ -10,6 +10,7 @@ namespace MeshFromFaces.Core.Tests.Support;
 internal sealed class KnownModel : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("mff-model-").FullName;
+    private readonly double _searchSigma;
 
     /// <param name="presence">Logit.</param>
     /// <param name="depth">T.z, metres.</param>
@@ -18,8 +19,10 @@ internal sealed class KnownModel : IDisposable
     /// <param name="side">Of the crop that the transformer chooses, in the side of what it looks at.</param>
     /// <param name="turned">Tangent of the plate's yaw.</param>
     /// <param name="up">T.y, metres.</param>
-    public KnownModel(float presence = 4, float depth = -0.5f, float sigma = -4, float side = 0.8f, float white = 0, float turned = 0.2f, float up = 0)
+    /// <param name="searchSigma">What the card allows a face that a search alone shows.</param>
+    public KnownModel(float presence = 4, float depth = -0.5f, float sigma = -4, float side = 0.8f, float white = 0, float turned = 0.2f, float up = 0, double searchSigma = 0.01)
     {
+        _searchSigma = searchSigma;
         ModelFolder = Path.Combine(_root, "model");
         CanonicalFolder = Path.Combine(_root, "canonical");
         Directory.CreateDirectory(ModelFolder);
@@ -61,7 +64,7 @@ internal sealed class KnownModel : IDisposable
     public void WriteCard()
     {
         var files = Directory.GetFiles(ModelFolder, "*.onnx").ToDictionary(path => Path.GetFileName(path)!, path => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))));
-        string card = JsonSerializer.Serialize(new { name = "known", version = "1", files, styles = (string[])["render", "photo"], defaultStyle = "photo", presenceThreshold = 0.5 });
+        string card = JsonSerializer.Serialize(new { name = "known", version = "1", files, styles = (string[])["render", "photo"], defaultStyle = "photo", presenceThreshold = 0.5, searchSigma = _searchSigma });
         File.WriteAllText(Path.Combine(ModelFolder, "model.json"), card);
     }
 
