@@ -1,8 +1,9 @@
-"""Command `calibrate`: what is measured when the weights are done: on training portraits, and on heads that were not trained on,
-RENDERS/calibration, if there are any; all found as the server finds them.
+"""Command `calibrate`: what is measured when the weights are done, on pictures found as the server finds them.
 
-The ends between which F's widest layers round to 8 bits (`quantised.py`). Then, with these, what makes sigma mean what it says: of
-each style 68 % of the landmarks come to lie within it; training by the steadied NLL (`landmark_nll`) leaves it near that, not at it.
+The ends between which F's widest layers round to 8 bits (`quantised.py`), on training portraits and on heads that were not trained
+on, RENDERS/calibration, if there are any. Then, with these, what makes sigma mean what it says: of each style 68 % of the landmarks
+come to lie within it, on such heads and on every second validation portrait; training by the steadied NLL (`landmark_nll`) leaves
+it near that on what was trained on, too small on what was not.
 """
 import argparse
 import logging
@@ -14,7 +15,7 @@ import torch
 from .anchors import INNER
 from .canonical import read_layout
 from .crops import apply
-from .data import Photos, Renders, to_square
+from .data import Photos, Renders, Source, to_square
 from .export import load_checkpoint
 from .facemesh import POINTS
 from .faces import answers
@@ -22,6 +23,7 @@ from .network import STYLES
 from .quantised import observed
 
 OBSERVED = 4  # of the pictures, one in so many tells the ends
+HELD = 2  # of the validation portraits, one in so many, from the first on, makes sigma right; `evaluate` tells by the others whether it is
 WITHIN, SHARE = 1.515, 0.683  # of a 2D Gaussian, this share lies within so many sigmas
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,11 @@ def factor(network, sources: list, style: str) -> float:
     answer = answers(network, [s.image for s in sources], read_layout("ict68")[17:], style)
     distance = np.linalg.norm(answer["photo_points"] - truth, axis=2)
     return float(np.quantile(sigmas(distance, answer["log_sigma"], answer["theta"]), SHARE))
+
+
+def some(pictures: Photos | Renders, count: int) -> list[Source]:
+    """At most so many of them, evenly spread."""
+    return [pictures.source(i) for i in range(0, len(pictures), -(-len(pictures) // count))]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,12 +66,12 @@ def run(arguments: argparse.Namespace) -> None:
     own = arguments.renders / "calibration"
     if not own.exists():
         log.warning("no %s: sigma is measured on heads trained on, and may come out too small", own)
-    pictures = {"render": Renders(own if own.exists() else arguments.renders / "training"), "photo": Photos(arguments.labels, arguments.portraits, validation=False)}
-    sources = {style: [drawn.source(i) for i in range(0, len(drawn), -(-len(drawn) // arguments.pictures))] for style, drawn in pictures.items()}
+    heads = some(Renders(own if own.exists() else arguments.renders / "training"), arguments.pictures)
     with observed(network):
-        for style, chosen in sources.items():
+        for style, chosen in {"render": heads, "photo": some(Photos(arguments.labels, arguments.portraits, validation=False), arguments.pictures)}.items():
             answers(network, [s.image for s in chosen[::OBSERVED]], read_layout("ict68"), style)
-    for style, chosen in sources.items():
+    held = Photos(arguments.labels, arguments.portraits, validation=True)
+    for style, chosen in {"render": heads, "photo": [held.source(i) for i in range(0, len(held), HELD)]}.items():
         grown = factor(network, chosen, style)
         network.predictor.calibration[STYLES.index(style)] += np.log(grown)
         log.info("%s: sigma times %.3f, by %d pictures", style, grown, len(chosen))
