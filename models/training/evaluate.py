@@ -35,8 +35,8 @@ says aligned; shares in %. OuterCanonical: points of ears, neck and forehead in 
 agree with their photo. `multiview` is the disagreement of the canonical shapes of one head from four sides, drawn in
 frontal-against-profile.png; `visibility` is against the dressed heads as rendered, `visibilityBare` against the same heads
 bare; trueMesh is the same rule on the true shape in the true pose. `sizes` has every second portrait small and large in a
-picture of 1024 pixels, the face at 10, 25 and 50 % of its height. `several` has nine portraits in one picture, found as by
-`landmarks --all-faces`."""
+picture of 1024 pixels, the face at 10, 25 and 50 % of its height. `several` has the same portraits by nines in such a
+picture, found as by `landmarks --all-faces`."""
 INNER_OUTER_EYES = (36 - 17, 45 - 17)  # among the 51
 PARTS = {"brows": (0, 10), "nose": (10, 19), "eyes": (19, 31), "mouth": (31, 51)}  # of the 51
 
