@@ -21,9 +21,8 @@ from .label import Teacher
 from .network import SENSOR_MM, STYLES
 from .results import heat_map, page, write
 
-# Of the faces, portraits or renders, that a presence threshold by faces alone would leave to a search; as many would be too
-# doubtful for one.
-LOST_AT_ONCE = 0.008
+LOST_AT_ONCE = 0.008  # of the faces, portraits or renders, that a presence threshold by faces alone would leave to a search
+TOO_DOUBTFUL = 0.02  # of the faces, if a search alone showed them
 FACE_RENDERS = 1200  # queries of the spread pool used for dense 3D
 GROUPS_TEXT = """51 inner points, mean over a face, in % of the outer eyes' distance: the 3D one at its own depth for renders, the
 labelled one for portraits, whose truth is FaceMesh's label. All faces count, found or not; "found" is the share that the
@@ -237,11 +236,11 @@ def negatives(folder: Path) -> list[np.ndarray]:
 
 def limits_of(faces: list[dict], faceless: dict | None = None) -> Limits:
     """The limits chosen on `answers` to pictures of each kind, and to those without a face: of presence half-way between the highest
-    without a face and that of all but a few faces, of doubt that of all but a few."""
+    without a face and that of all but a few faces, of doubt that of all but some."""
     presence = min(np.quantile(answer["presence"], LOST_AT_ONCE) for answer in faces)
     if faceless is not None:
         presence = (presence + faceless["presence"].max()) / 2
-    return Limits(presence, max(np.quantile(answer["doubt"], 1 - LOST_AT_ONCE) for answer in faces))
+    return Limits(presence, max(np.quantile(answer["doubt"], 1 - TOO_DOUBTFUL) for answer in faces))
 
 
 def own(network, arguments: argparse.Namespace) -> dict:
